@@ -1,0 +1,26 @@
+/**
+ * The two ways in which a command can fail, with their exit codes: exit code 2 for
+ * wrong use, 1 for what could not be done or does not hold. The message is one sentence that says
+ * what was wrong and what to do; `main.ts` prints it on stderr.
+ *
+ * @module
+ */
+
+/** Wrong use: flags, settings, a data directory of another kind or in use. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** It could not be done: a tool, the network, disk or a port is missing. Exit code 1. */
+export class FailureError extends Error {
+  override readonly name = "FailureError";
+}
+
+/** Exit codes of every command. */
+export const exit_codes = { done: 0, failed: 1, wrong_use: 2 } as const;
+
+/** The sentence of an unknown thrown value, on one line. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, " ").trim();
+}

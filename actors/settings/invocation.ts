@@ -1,0 +1,23 @@
+/**
+ * What a command gets from `main.ts`: its parsed flags, the validated settings, and the streams it
+ * may write to. A command returns its exit code and never ends the process itself.
+ *
+ * @module
+ */
+
+import type { Settings } from "./settings.ts";
+
+/** Flags as `node:util` parses them: text, or true for a flag without a value. */
+export type Flags = Readonly<Record<string, string | boolean | undefined>>;
+
+export interface Invocation {
+  readonly flags: Flags;
+  readonly positionals: readonly string[];
+  readonly settings: Settings;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The checkout: where `main.ts` stands. */
+  readonly root: string;
+}
+
+/** What a command's module exports as `run`. */
+export type Run = (invocation: Invocation) => Promise<number>;

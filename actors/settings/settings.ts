@@ -1,0 +1,208 @@
+/**
+ * Every setting, read once from the environment (Bun reads `.env` itself) and validated before
+ * anything starts: a wrong value stops the start with its name, its value and what is allowed.
+ * `.env.example` lists them all; a test holds that list and this file together.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import { UsageError } from "./exit.ts";
+
+/** What settings need to know of a registered exchange: its defaults. */
+export interface ExchangeDefaults {
+  readonly exchange: string;
+  readonly native_symbols_default: readonly string[];
+  readonly ws_url_default: string;
+  readonly rest_url_default: string;
+}
+
+/** One exchange as the user wants it. */
+export interface ExchangeSettings {
+  readonly exchange: string;
+  readonly native_symbols: readonly string[];
+  readonly ws_url: string;
+  readonly rest_url: string;
+}
+
+export interface KafkaSettings {
+  /** `host:port,…` of another cluster; null runs the embedded broker. */
+  readonly brokers: string | null;
+  /** Fixed loopback ports of the embedded broker; null takes free ones at the first start. */
+  readonly port: number | null;
+  readonly controller_port: number | null;
+  /** Further librdkafka properties (`security.protocol`, `sasl.password`, …). Secret. */
+  readonly properties: Readonly<Record<string, string>>;
+  readonly trades_partitions: number;
+  readonly replication_factor: number;
+  readonly retention_ms: number;
+  readonly retention_bytes: number;
+}
+
+export interface Settings {
+  readonly data_dir: string;
+  readonly exchanges: readonly ExchangeSettings[];
+  readonly kafka: KafkaSettings;
+  /** Another registry's base URL; null runs the embedded one. */
+  readonly schema_registry_url: string | null;
+  readonly registry_port: number | null;
+  readonly spark_master: string | null;
+  readonly spark_driver_memory: string;
+  readonly catalog_uri: string | null;
+  readonly warehouse: string | null;
+  readonly trigger_seconds: number;
+  readonly flush_count: number;
+  readonly flush_ms: number;
+  readonly buffer_bytes_max: number;
+  readonly disk_free_min: number;
+  readonly status_host: string;
+  readonly status_port: number;
+  readonly status_token: string | null;
+  readonly simulator_port: number | null;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const kafka_property_prefix = "K2_KAFKA_";
+const kafka_properties = [
+  "SECURITY_PROTOCOL",
+  "SASL_MECHANISM",
+  "SASL_USERNAME",
+  "SASL_PASSWORD",
+  "SSL_CA_LOCATION",
+  "SSL_CERTIFICATE_LOCATION",
+  "SSL_KEY_LOCATION",
+  "SSL_KEY_PASSWORD",
+] as const;
+
+/**
+ * Reads and validates every setting.
+ *
+ * @throws {UsageError} naming the variable, its value and what is allowed.
+ */
+export function readSettings(
+  environment: Environment,
+  registered: readonly ExchangeDefaults[],
+): Settings {
+  const read = readers(environment);
+  return {
+    data_dir: resolve(read.text("K2_DATA_DIR") ?? ".k2"),
+    exchanges: readExchanges(environment, registered),
+    kafka: readKafka(environment),
+    schema_registry_url: read.url("K2_SCHEMA_REGISTRY_URL", ["http:", "https:"]),
+    registry_port: read.port("K2_REGISTRY_PORT"),
+    spark_master: read.text("K2_SPARK_MASTER"),
+    spark_driver_memory: read.matching("K2_SPARK_DRIVER_MEMORY", /^\d+[mg]$/, "such as 1g") ?? "1g",
+    catalog_uri: read.text("K2_CATALOG_URI"),
+    warehouse: read.text("K2_WAREHOUSE"),
+    trigger_seconds: read.integer("K2_TRIGGER_SECONDS", { min: 1, max: 3600 }) ?? 2,
+    flush_count: read.integer("K2_FLUSH_COUNT", { min: 1, max: 10_000 }) ?? 500,
+    flush_ms: read.integer("K2_FLUSH_MS", { min: 0, max: 10_000 }) ?? 2,
+    buffer_bytes_max: read.bytes("K2_BUFFER_BYTES_MAX", 1 << 20) ?? 64 * 2 ** 20,
+    disk_free_min: read.bytes("K2_DISK_FREE_MIN", 0) ?? 2 * 2 ** 30,
+    status_host: read.text("K2_STATUS_HOST") ?? "127.0.0.1",
+    status_port: read.integer("K2_STATUS_PORT", { min: 0, max: 65_535 }) ?? 8900,
+    status_token: read.text("K2_STATUS_TOKEN"),
+    simulator_port: read.port("K2_SIMULATOR_PORT"),
+  };
+}
+
+function readExchanges(
+  environment: Environment,
+  registered: readonly ExchangeDefaults[],
+): ExchangeSettings[] {
+  const read = readers(environment);
+  const names = read.list("K2_EXCHANGES") ?? ["binance", "kraken"];
+  const allowed = registered.map(({ exchange }) => exchange);
+  return names.map((name) => {
+    const defaults = registered.find(({ exchange }) => exchange === name);
+    if (defaults === undefined) {
+      throw wrong("K2_EXCHANGES", names.join(","), `a list of ${allowed.join(", ")}`);
+    }
+    const prefix = `K2_${name.toUpperCase()}`;
+    const ws_schemes = ["ws:", "wss:"];
+    const rest_schemes = ["http:", "https:"];
+    return {
+      exchange: name,
+      native_symbols: read.list(`${prefix}_SYMBOLS`) ?? defaults.native_symbols_default,
+      ws_url: withoutSlash(read.url(`${prefix}_WS_URL`, ws_schemes) ?? defaults.ws_url_default),
+      rest_url: withoutSlash(
+        read.url(`${prefix}_REST_URL`, rest_schemes) ?? defaults.rest_url_default,
+      ),
+    };
+  });
+}
+
+function readKafka(environment: Environment): KafkaSettings {
+  const read = readers(environment);
+  const properties: Record<string, string> = {};
+  for (const name of kafka_properties) {
+    const value = read.text(kafka_property_prefix + name);
+    if (value !== null) properties[name.toLowerCase().replaceAll("_", ".")] = value;
+  }
+  const hosts = "host:port, comma separated";
+  return {
+    brokers: read.matching("K2_KAFKA_BROKERS", /^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, hosts),
+    port: read.port("K2_KAFKA_PORT"),
+    controller_port: read.port("K2_KAFKA_CONTROLLER_PORT"),
+    properties,
+    trades_partitions: read.integer("K2_KAFKA_TRADES_PARTITIONS", { min: 1, max: 1024 }) ?? 3,
+    replication_factor: read.integer("K2_KAFKA_REPLICATION_FACTOR", { min: 1, max: 9 }) ?? 1,
+    retention_ms: (read.integer("K2_KAFKA_RETENTION_HOURS", { min: 1, max: 8760 }) ?? 24) * 3.6e6,
+    retention_bytes: read.bytes("K2_KAFKA_RETENTION_BYTES", 1 << 20) ?? 4 * 2 ** 30,
+  };
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, "");
+}
+
+function wrong(name: string, value: string, allowed: string): UsageError {
+  return new UsageError(`${name} is "${value}": it must be ${allowed}`);
+}
+
+/** Readers of one variable each: null where it is unset or empty. */
+function readers(environment: Environment) {
+  function text(name: string): string | null {
+    const value = environment[name]?.trim();
+    return value === undefined || value === "" ? null : value;
+  }
+  function matching(name: string, pattern: RegExp, allowed: string): string | null {
+    const value = text(name);
+    if (value !== null && !pattern.test(value)) throw wrong(name, value, allowed);
+    return value;
+  }
+  function integer(name: string, range: { readonly min: number; readonly max: number }) {
+    const value = text(name);
+    if (value === null) return null;
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= range.min && number <= range.max) return number;
+    throw wrong(name, value, `an integer from ${range.min} to ${range.max}`);
+  }
+  function port(name: string): number | null {
+    return integer(name, { min: 1, max: 65_535 });
+  }
+  function bytes(name: string, min: number): number | null {
+    const value = text(name);
+    if (value === null) return null;
+    const match = /^(\d{1,12})\s*(KiB|MiB|GiB)?$/.exec(value);
+    const unit = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[match?.[2] ?? ""] ?? 1;
+    const number = match === null ? Number.NaN : Number(match[1]) * unit;
+    if (number >= min && Number.isSafeInteger(number)) return number;
+    throw wrong(name, value, `at least ${min}, in bytes or with KiB, MiB or GiB`);
+  }
+  function list(name: string): readonly string[] | null {
+    const value = text(name);
+    if (value === null) return null;
+    const items = value.split(",").map((item) => item.trim());
+    if (items.every((item) => item !== "") && new Set(items).size === items.length) return items;
+    throw wrong(name, value, "a comma separated list without empty or repeated items");
+  }
+  function url(name: string, schemes: readonly string[]): string | null {
+    const value = text(name);
+    if (value === null) return null;
+    if (URL.canParse(value) && schemes.includes(new URL(value).protocol)) return value;
+    throw wrong(name, value, `a URL that begins with ${schemes.map((s) => `${s}//`).join(" or ")}`);
+  }
+  return { text, matching, integer, port, bytes, list, url };
+}

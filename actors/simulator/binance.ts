@@ -1,0 +1,262 @@
+/**
+ * Binance spot's market streams as a client meets them: the three addresses, the five methods with
+ * their documented answers and errors, raw and combined frames in milli- or microseconds, server
+ * pings that must be answered with their payload, and the shutdown frame. Only `@trade` streams
+ * carry data; any other or misspelt stream is accepted and stays silent, as on the real exchange.
+ *
+ * @see {@link https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams}
+ * @module
+ */
+
+import {
+  type Conversation,
+  type FrameCache,
+  isRecord,
+  type Outgoing,
+  parseJson,
+  silence,
+  trades_per_tick_max,
+} from "./exchange.ts";
+import type { Market, Markets, SimulatedTrade } from "./trade.ts";
+
+/** Of one message from a client; longer ones end the connection with `oversize_code`. */
+export const message_bytes_max = 4_096;
+/** Close code for a message over `message_bytes_max`. */
+export const oversize_code = 3_001;
+/** Between two pings of the server. */
+export const ping_interval_us = 20_000_000;
+/** A ping unanswered for this long ends the connection. */
+export const pong_deadline_us = 60_000_000;
+/** A connection is valid for this long. */
+export const connection_lifetime_us = 24 * 3_600_000_000;
+
+const methods = [
+  "SUBSCRIBE",
+  "UNSUBSCRIBE",
+  "LIST_SUBSCRIPTIONS",
+  "SET_PROPERTY",
+  "GET_PROPERTY",
+] as const;
+
+/** How a connection wants its frames. */
+export interface BinanceForm {
+  /** Wrapped as `{"stream":…,"data":…}`. */
+  is_combined: boolean;
+  unit: "milliseconds" | "microseconds";
+}
+
+/** `{"e":"trade",…}`, wrapped or not. `event_us`: when the exchange sends it. */
+export function tradeFrame(
+  trade: SimulatedTrade,
+  options: BinanceForm & { readonly native_symbol: string; readonly event_us: number },
+): string {
+  const { native_symbol, unit, is_combined, event_us } = options;
+  const data =
+    `{"e":"trade","E":${timeIn(unit, event_us)},"s":"${native_symbol}",` +
+    `"t":${trade.trade_id},"p":"${trade.price}","q":"${trade.quantity}",` +
+    `"T":${timeIn(unit, trade.timestamp)},"m":${trade.side === "SELL"},"M":true}`;
+  if (!is_combined) return data;
+  return `{"stream":"${native_symbol.toLowerCase()}@trade","data":${data}}`;
+}
+
+/** Binance cuts to milliseconds unless it is asked for microseconds. */
+export function timeIn(unit: BinanceForm["unit"], time_us: number): number {
+  return unit === "microseconds" ? time_us : Math.floor(time_us / 1_000);
+}
+
+/** The streams and the form that an address asks for, or undefined if it is not Binance's. */
+export function readAddress(
+  url: URL,
+): { readonly streams: readonly string[]; readonly form: BinanceForm } | undefined {
+  const unit =
+    url.searchParams.get("timeUnit")?.toUpperCase() === "MICROSECOND"
+      ? "microseconds"
+      : "milliseconds";
+  if (url.pathname === "/stream") {
+    const streams = namesIn(url.searchParams.get("streams") ?? "");
+    return { streams, form: { is_combined: true, unit } };
+  }
+  if (url.pathname !== "/ws" && !url.pathname.startsWith("/ws/")) return undefined;
+  const streams = namesIn(decodeURIComponent(url.pathname.slice("/ws/".length)));
+  return { streams, form: { is_combined: false, unit } };
+}
+
+function namesIn(text: string): string[] {
+  return text.split("/").filter((name) => name !== "");
+}
+
+/** One client of Binance's streams. */
+export class BinanceConversation implements Conversation {
+  readonly #markets: Markets;
+  readonly #cache: FrameCache;
+  readonly #form: BinanceForm;
+  readonly #names: readonly string[];
+  /** Stream to the market behind it and the index of the next trade owed; null: silent for ever. */
+  readonly #streams = new Map<string, { readonly market: Market; next: number } | null>();
+  #opened_us = 0;
+  #next_ping_us = 0;
+  /** Pings not yet answered, payload to time; bounded by the deadline over the interval. */
+  readonly #pings = new Map<string, number>();
+
+  constructor(options: {
+    readonly markets: Markets;
+    readonly cache: FrameCache;
+    readonly streams: readonly string[];
+    readonly form: BinanceForm;
+  }) {
+    this.#markets = options.markets;
+    this.#cache = options.cache;
+    this.#names = options.streams;
+    this.#form = { ...options.form };
+  }
+
+  open(now_us: number): Outgoing {
+    this.#opened_us = now_us;
+    this.#next_ping_us = now_us + ping_interval_us;
+    for (const name of this.#names) this.#subscribe(name, now_us);
+    return silence;
+  }
+
+  receive(text: string, now_us: number): Outgoing {
+    if (Buffer.byteLength(text) > message_bytes_max)
+      return { frames: [], close: { code: oversize_code, reason: "Message too long" } };
+    return { frames: [JSON.stringify(this.#answer(text, now_us))] };
+  }
+
+  pong(payload: string): void {
+    if (this.#pings.has(payload)) this.#pings.clear();
+  }
+
+  tick(now_us: number): Outgoing {
+    const frames: string[] = [];
+    for (const [name, stream] of this.#streams) {
+      if (stream === null) continue;
+      const due = stream.market.indexAt(now_us);
+      const to = Math.min(due, stream.next + trades_per_tick_max);
+      if (to <= stream.next) continue;
+      const made = this.#tradeFrames(name, {
+        market: stream.market,
+        from: stream.next,
+        to,
+        now_us,
+      });
+      for (const frame of made) frames.push(frame);
+      stream.next = to;
+    }
+    const [oldest_ping_us] = this.#pings.values();
+    if (oldest_ping_us !== undefined && now_us - oldest_ping_us >= pong_deadline_us)
+      return { frames, close: { code: 1008, reason: "Pong timeout" } };
+    if (now_us - this.#opened_us >= connection_lifetime_us)
+      return { frames, close: { code: 1001, reason: "Connection reached its 24 hours" } };
+    if (now_us < this.#next_ping_us) return { frames };
+
+    this.#next_ping_us = now_us + ping_interval_us;
+    const ping = String(Math.floor(now_us / 1_000));
+    this.#pings.set(ping, now_us);
+    return { frames, ping };
+  }
+
+  shutdown(now_us: number): Outgoing {
+    const event = `{"e":"serverShutdown","E":${timeIn(this.#form.unit, now_us)}}`;
+    const frame = this.#form.is_combined ? `{"stream":"!serverShutdown","data":${event}}` : event;
+    return { frames: [frame], close: { code: 1001, reason: "Server shutdown" } };
+  }
+
+  #tradeFrames(
+    name: string,
+    owed: { market: Market; from: number; to: number; now_us: number },
+  ): string[] {
+    const { market, from, to, now_us } = owed;
+    const form = this.#form;
+    return this.#cache.frames({
+      key: `${name} ${form.unit} ${form.is_combined}`,
+      range: `${from} ${to} ${now_us}`,
+      make() {
+        const { native_symbol } = market.instrument;
+        const options = { ...form, native_symbol, event_us: now_us };
+        return market.tradesIn(from, to).map((trade) => tradeFrame(trade, options));
+      },
+    });
+  }
+
+  #subscribe(name: string, now_us: number): void {
+    if (this.#streams.has(name)) return;
+    const symbol = name.endsWith("@trade") ? name.slice(0, -"@trade".length) : "";
+    const market =
+      symbol === symbol.toLowerCase() ? this.#markets.get(symbol.toUpperCase()) : undefined;
+    this.#streams.set(name, market === undefined ? null : { market, next: market.indexAt(now_us) });
+  }
+
+  #answer(text: string, now_us: number): unknown {
+    const message = parseJson(text);
+    if (message === undefined)
+      return { code: 3, msg: "Invalid JSON: expected value at line 1 column 1" };
+    if (!isRecord(message) || message.method === undefined)
+      return invalid(`missing field \`method\` at line 1 column ${text.length}`);
+    const { method, id } = message;
+    const known = methods.find((one) => one === method);
+    if (known === undefined) {
+      const variants = methods.map((one) => `\`${one}\``).join(", ");
+      return invalid(
+        `unknown variant \`${method}\`, expected one of ${variants} at line 1 column 28`,
+      );
+    }
+    if (!isRequestId(id)) return invalid("request ID must be an unsigned integer");
+    const params: readonly unknown[] = Array.isArray(message.params) ? message.params : [];
+    return this.#perform(known, { params, id, now_us });
+  }
+
+  #perform(
+    method: (typeof methods)[number],
+    { params, id, now_us }: { params: readonly unknown[]; id: unknown; now_us: number },
+  ): unknown {
+    switch (method) {
+      case "SUBSCRIBE":
+      case "UNSUBSCRIBE": {
+        const names = params.filter((name) => typeof name === "string");
+        if (names.length !== params.length) return invalid("stream names must be strings");
+        for (const name of names) {
+          if (method === "SUBSCRIBE") this.#subscribe(name, now_us);
+          else this.#streams.delete(name);
+        }
+        return { result: null, id };
+      }
+      case "LIST_SUBSCRIPTIONS":
+        if (params.length > 0) return invalid("too many parameters");
+        return { result: [...this.#streams.keys()], id };
+      case "SET_PROPERTY":
+      case "GET_PROPERTY":
+        return this.#property(method, { params, id });
+      default:
+        return method satisfies never;
+    }
+  }
+
+  #property(
+    method: "SET_PROPERTY" | "GET_PROPERTY",
+    { params, id }: { params: readonly unknown[]; id: unknown },
+  ): unknown {
+    const [name, value, ...surplus] = params;
+    if (typeof name !== "string") return invalid("property name must be a string");
+    if (surplus.length > 0) return invalid("too many parameters");
+    if (name !== "combined") return { code: 0, msg: "Unknown property", id };
+    if (method === "GET_PROPERTY") {
+      if (value !== undefined) return invalid("too many parameters");
+      return { result: this.#form.is_combined, id };
+    }
+    if (typeof value !== "boolean") return { code: 1, msg: "Invalid value type: expected Boolean" };
+    this.#form.is_combined = value;
+    return { result: null, id };
+  }
+}
+
+function invalid(reason: string): { readonly code: 2; readonly msg: string } {
+  return { code: 2, msg: `Invalid request: ${reason}` };
+}
+
+/** A 64-bit integer, up to 36 letters and digits, or null. */
+function isRequestId(id: unknown): boolean {
+  if (id === null) return true;
+  if (typeof id === "string") return /^[0-9A-Za-z]{1,36}$/.test(id);
+  return typeof id === "number" && Number.isInteger(id);
+}
