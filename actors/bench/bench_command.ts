@@ -1,0 +1,89 @@
+/**
+ * `bench normalize [--frames FILE] [--to trade|record] [--count n]`: how fast raw frames become
+ * trades or encoded records, as a share of the floor of the same machine, measured in one run.
+ *
+ * @module
+ */
+
+import { readFile } from "node:fs/promises";
+import { exchanges } from "../exchanges/mod.ts";
+import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit.ts";
+import type { Invocation } from "../settings/invocation.ts";
+import { type BenchFrame, exchangeOf } from "./bench_frame.ts";
+import { measure } from "./measure.ts";
+import { seedFrames } from "./seed_frames.ts";
+import { recordStretch, tradeStretch } from "./stretch.ts";
+
+const stretches = { trade: tradeStretch, record: recordStretch };
+const frames_default = 200_000;
+const frames_max = 5_000_000;
+const bytes_per_mb = 1e6;
+
+/** Runs the bench that the first argument names. */
+export async function run({ flags, positionals }: Invocation): Promise<number> {
+  const [bench, ...rest] = positionals;
+  if (bench !== "normalize" || rest.length > 0) {
+    const current = positionals.length === 0 ? "none is named" : `"${positionals.join(" ")}"`;
+    throw new UsageError(`Cannot run this bench: ${current}, it must be normalize`);
+  }
+  const stretch = stretches[readTarget(flags.to)];
+  const frames = await readFrames(flags.frames, readCount(flags.count));
+  const measurement = measure(stretch(frames, exchanges));
+  const { trades, seconds, cpu_s, floor_cpu_s, rss_bytes, floor_ratio } = measurement;
+  if (trades === 0) throw new FailureError("Cannot measure: the frames hold no readable trade");
+  process.stderr.write(
+    `${nsPerTrade(cpu_s, trades)} ns of CPU a trade, the floor ${nsPerTrade(floor_cpu_s, trades)}\n`,
+  );
+  await Bun.write(
+    Bun.stdout,
+    `trades=${trades} seconds=${seconds.toFixed(4)} cpu_s=${cpu_s.toFixed(4)} ` +
+      `rss_mb=${Math.round(rss_bytes / bytes_per_mb)} floor_ratio=${floor_ratio.toFixed(3)}\n`,
+  );
+  return exit_codes.done;
+}
+
+function readTarget(to: string | boolean | undefined): keyof typeof stretches {
+  if (to === undefined || to === "trade") return "trade";
+  if (to === "record") return "record";
+  throw new UsageError(`--to is "${to}": it must be trade or record`);
+}
+
+function readCount(count: string | boolean | undefined): number {
+  if (count === undefined) return frames_default;
+  const number = /^\d+$/.test(String(count)) ? Number(count) : Number.NaN;
+  if (number >= 1 && number <= frames_max) return number;
+  throw new UsageError(`--count is "${count}": it must be an integer from 1 to ${frames_max}`);
+}
+
+async function readFrames(
+  path: string | boolean | undefined,
+  count: number,
+): Promise<readonly BenchFrame[]> {
+  if (path === undefined) return seedFrames(count);
+  if (typeof path === "boolean" || path === "") {
+    throw new UsageError("--frames needs the name of a file");
+  }
+  try {
+    return framesOf(await readFile(path));
+  } catch (error) {
+    throw new FailureError(`Cannot read "${path}": ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Each line gets memory of its own, as a frame from a socket has. */
+function framesOf(bytes: Buffer): readonly BenchFrame[] {
+  const frames: BenchFrame[] = [];
+  let start = 0;
+  while (start < bytes.length) {
+    const found = bytes.indexOf("\n", start);
+    const end = found === -1 ? bytes.length : found;
+    const text = bytes.toString("utf8", start, end).trim();
+    if (text !== "") frames.push({ exchange: exchangeOf(text, exchanges), text });
+    start = end + 1;
+  }
+  return frames;
+}
+
+function nsPerTrade(cpu_s: number, trades: number): string {
+  return ((cpu_s * 1e9) / trades).toFixed(0);
+}

@@ -1,0 +1,204 @@
+/**
+ * One exchange's instruments: a plain object, made once and given to every connection and
+ * normalizer of the exchange, so that all of them mean the same and it outlives each of them.
+ *
+ * A list is fresh for a day. An old one is used when the exchange's REST does not answer, since
+ * base and quote of a market do not change, and is refreshed in the background. A symbol that is
+ * not in the list, or does not trade, makes it ask again sooner, because listings are what changes.
+ *
+ * @module
+ */
+
+import type { ExchangeAdapter } from "../exchanges/adapter.ts";
+import type { Instrument } from "../messages.ts";
+import { reasonOf } from "../settings/exit.ts";
+import type { Log } from "../settings/log.ts";
+import { backoffMs, retryAfterMs } from "./backoff.ts";
+import type { CachedInstruments } from "./instrument_cache.ts";
+import { type Reachability, withoutCredentials } from "./reachability.ts";
+import { readRefusal } from "./refusal.ts";
+import type { GetPage } from "./rest.ts";
+
+/** Age up to which a list is used without asking. */
+const fresh_ms_max = 24 * 3_600_000;
+/** Age up to which a list is believed when it says that a symbol does not trade. */
+const believed_ms_max = 5 * 60_000;
+/** Growth of the pauses between refreshes in the background. */
+const refresh_backoff = { base_ms: 10_000, cap_ms: 5 * 60_000 };
+
+/** No list could be had. An operating error: whoever waits asks again. */
+export class InstrumentsUnavailable extends Error {
+  override readonly name = "InstrumentsUnavailable";
+  /** Asking again soon cannot help. */
+  readonly is_terminal: boolean;
+  /** What the exchange asked us to wait, milliseconds, else null. */
+  readonly retry_after_ms: number | null;
+
+  constructor(
+    reason: string,
+    options: { readonly is_terminal: boolean; readonly retry_after_ms: number | null },
+  ) {
+    super(reason);
+    this.is_terminal = options.is_terminal;
+    this.retry_after_ms = options.retry_after_ms;
+  }
+}
+
+export interface InstrumentList {
+  readonly exchange: string;
+  /**
+   * Resolves as soon as a list is held. Loads that overlap share one request.
+   *
+   * @param native_symbols Symbols one wants to trade: where the list has not all of them trading
+   *   and is older than five minutes, the exchange is asked again first.
+   * @throws {InstrumentsUnavailable} where neither the exchange nor the cache has a list.
+   */
+  load(native_symbols?: readonly string[]): Promise<void>;
+  get(native_symbol: string): Instrument | undefined;
+  /** The whole list in the exchange's order; empty while none is held. */
+  all(): readonly Instrument[];
+  /** When the exchange gave the list, milliseconds since 1970; null while none is held. */
+  fetched_at_ms(): number | null;
+}
+
+/** What an instrument list needs of the world. */
+export interface InstrumentListOptions {
+  readonly adapter: ExchangeAdapter;
+  readonly rest_url: string;
+  readonly getPage: GetPage;
+  /** Reads and writes the list on disk. */
+  readonly readCache: () => Promise<CachedInstruments | null>;
+  readonly writeCache: (cached: CachedInstruments) => Promise<void>;
+  readonly reachability: Reachability;
+  readonly log: Log;
+  readonly now_ms: () => number;
+  readonly random: () => number;
+  /** Resolves after a pause; must not keep the process alive. */
+  readonly wait: (delay_ms: number) => Promise<void>;
+  /** Aborts when the platform ends: the background refresh stops. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes an exchange's instrument list, which holds nothing until it is loaded. */
+export function createInstrumentList(options: InstrumentListOptions): InstrumentList {
+  const { adapter, now_ms } = options;
+  let held: CachedInstruments | null = null;
+  let by_symbol: ReadonlyMap<string, Instrument> = new Map();
+  let cache_read: Promise<void> | null = null;
+  let request: Promise<void> | null = null;
+  let is_refreshing = false;
+  let refusal: { readonly error: InstrumentsUnavailable; readonly until_ms: number } | null = null;
+
+  function hold(cached: CachedInstruments): void {
+    held = cached;
+    by_symbol = new Map(cached.instruments.map((it) => [it.native_symbol, it]));
+  }
+  async function readCache(): Promise<void> {
+    const cached = await options.readCache();
+    if (cached !== null && held === null) hold(cached);
+  }
+  function isGoodFor(native_symbols: readonly string[]): boolean {
+    if (held === null) return false;
+    const age_ms = now_ms() - held.fetched_at_ms;
+    // A stamp of the future tells that the clock was moved, and nothing of the list's age.
+    if (age_ms < 0 || age_ms >= fresh_ms_max) return false;
+    return age_ms < believed_ms_max || native_symbols.every(isTrading);
+  }
+  function isTrading(native_symbol: string): boolean {
+    const instrument = by_symbol.get(native_symbol);
+    return instrument !== undefined && adapter.isTradable(instrument.status);
+  }
+  async function fetchAndHold(): Promise<void> {
+    // The exchange named a time before which it does not want to be asked, by whomever.
+    if (refusal !== null && now_ms() < refusal.until_ms) throw refusal.error;
+    try {
+      hold(await fetchInstruments(options));
+      refusal = null;
+    } catch (error) {
+      if (error instanceof InstrumentsUnavailable && error.retry_after_ms !== null) {
+        refusal = { error, until_ms: now_ms() + error.retry_after_ms };
+      }
+      throw error;
+    }
+  }
+  async function fetchOnce(): Promise<void> {
+    request ??= fetchAndHold().finally(() => {
+      request = null;
+    });
+    await request;
+  }
+  async function refresh(): Promise<void> {
+    if (is_refreshing) return;
+    is_refreshing = true;
+    for (let attempt = 1; !options.signal.aborted; attempt += 1) {
+      await options.wait(backoffMs(attempt, { ...refresh_backoff, random: options.random }));
+      if (options.signal.aborted || (await succeeds(fetchOnce()))) break;
+    }
+    is_refreshing = false;
+  }
+  return {
+    exchange: adapter.exchange,
+    async load(native_symbols = []) {
+      cache_read ??= readCache();
+      await cache_read;
+      if (isGoodFor(native_symbols)) return;
+      try {
+        await fetchOnce();
+      } catch (error) {
+        if (held === null) throw error;
+        refresh();
+      }
+    },
+    get: (native_symbol) => by_symbol.get(native_symbol),
+    all: () => held?.instruments ?? [],
+    fetched_at_ms: () => held?.fetched_at_ms ?? null,
+  };
+}
+
+async function fetchInstruments(options: InstrumentListOptions): Promise<CachedInstruments> {
+  const { adapter, getPage, log, now_ms, reachability, rest_url } = options;
+  const url = adapter.instrumentsUrl(rest_url);
+  const answer = await getPage(url);
+  const unavailable = readAnswer(answer, adapter, now_ms());
+  if (unavailable instanceof InstrumentsUnavailable) {
+    reachability.failed("rest", { url: withoutCredentials(url), reason: unavailable.message });
+    throw unavailable;
+  }
+  reachability.succeeded("rest");
+  const fetched = { fetched_at_ms: now_ms(), instruments: unavailable };
+  try {
+    await options.writeCache(fetched);
+  } catch (error) {
+    log.warn(`Cannot keep the instrument list of ${adapter.exchange}: ${reasonOf(error)}`);
+  }
+  return fetched;
+}
+
+function readAnswer(
+  answer: Awaited<ReturnType<GetPage>>,
+  adapter: ExchangeAdapter,
+  now_ms: number,
+): readonly Instrument[] | InstrumentsUnavailable {
+  const passing = { is_terminal: false, retry_after_ms: null };
+  if (answer.kind === "failed") return new InstrumentsUnavailable(answer.reason, passing);
+  if (answer.kind === "refused") {
+    const setting = `K2_${adapter.exchange.toUpperCase()}_REST_URL`;
+    const { is_terminal, reason } = readRefusal(answer.status, setting);
+    const retry_after_ms = retryAfterMs(answer.retry_after, now_ms);
+    return new InstrumentsUnavailable(reason, { is_terminal, retry_after_ms });
+  }
+  const page = adapter.parseInstruments(answer.text);
+  if (page.kind === "unreadable") {
+    const reason = `its instrument list cannot be read (${page.reason})`;
+    return new InstrumentsUnavailable(reason, passing);
+  }
+  if (page.instruments.length > 0) return page.instruments;
+  return new InstrumentsUnavailable("its instrument list is empty", passing);
+}
+
+async function succeeds(promise: Promise<void>): Promise<boolean> {
+  return await promise.then(
+    () => true,
+    () => false,
+  );
+}

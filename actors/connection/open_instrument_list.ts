@@ -1,0 +1,47 @@
+/**
+ * Joins an exchange's instrument list with the world: the network, the data directory, the clock.
+ * The list itself (`instrument_list.ts`) is handed all of these, so that tests hand it others.
+ *
+ * @module
+ */
+
+import type { ExchangeAdapter } from "../exchanges/adapter.ts";
+import type { Log } from "../settings/log.ts";
+import {
+  instrumentCachePath,
+  readInstrumentCache,
+  writeInstrumentCache,
+} from "./instrument_cache.ts";
+import { createInstrumentList, type InstrumentList } from "./instrument_list.ts";
+import type { Reachability } from "./reachability.ts";
+import { getPage } from "./rest.ts";
+
+/** Makes the instrument list of one exchange, with its cache under the data directory. */
+export function openInstrumentList(options: {
+  readonly adapter: ExchangeAdapter;
+  readonly rest_url: string;
+  readonly data_dir: string;
+  readonly reachability: Reachability;
+  readonly log: Log;
+  /** Aborts when the platform ends. */
+  readonly signal: AbortSignal;
+}): InstrumentList {
+  const { data_dir, ...rest } = options;
+  const path = instrumentCachePath(data_dir, options.adapter.exchange);
+  return createInstrumentList({
+    ...rest,
+    getPage,
+    readCache: () => readInstrumentCache(path),
+    writeCache: (cached) => writeInstrumentCache(path, cached),
+    now_ms: Date.now,
+    random: Math.random,
+    wait: pause,
+  });
+}
+
+/** Resolves after a pause that does not keep the process alive. */
+function pause(delay_ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, delay_ms).unref();
+  return promise;
+}

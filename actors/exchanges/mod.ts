@@ -1,0 +1,31 @@
+/**
+ * Every exchange that can be read. To add one: write `<exchange>.ts`, put recorded frames into
+ * `tests/fixtures/<exchange>/`, and add it to this list.
+ *
+ * Settings are validated against this list before any package is installed, so nothing here
+ * imports one.
+ *
+ * @module
+ */
+
+import type { ExchangeAdapter } from "./adapter.ts";
+import { binance } from "./binance.ts";
+import { kraken } from "./kraken.ts";
+
+export type {
+  ExchangeAdapter,
+  Frame,
+  InstrumentsPage,
+  Page,
+  Reject,
+  RejectReason,
+  Request,
+} from "./adapter.ts";
+export { reject_reasons } from "./adapter.ts";
+
+export const exchanges: readonly ExchangeAdapter[] = [binance, kraken];
+
+/** The adapter of an exchange; undefined where no exchange has that name. */
+export function exchangeNamed(name: string): ExchangeAdapter | undefined {
+  return exchanges.find(({ exchange }) => exchange === name);
+}

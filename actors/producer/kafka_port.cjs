@@ -1,0 +1,248 @@
+/**
+ * The Kafka client's process, run by Node: the client is a native addon that kills a Bun process,
+ * and here a crash in it costs a restart of this process and nothing else.
+ *
+ * stdin: one line of JSON, `{"properties": {…}, "topics": […]}`, which may hold secrets; then
+ * frames as `batch.ts` writes them. stdout, a line each:
+ * ```
+ * R                          connected
+ * A <batch> [<index>:<reason>,…]   every record of the batch is settled; those named are refused
+ * F <code> <message>         the broker could not take a record now: this process ends, and what
+ *                            is not acknowledged has to be sent again, in order, to another one
+ * ```
+ * It ends when stdin ends, once everything it was given is settled: no orphan is possible.
+ */
+
+"use strict";
+
+const { Producer } = require("@confluentinc/kafka-javascript");
+
+/** librdkafka's codes of errors that another attempt cannot change; all others end the process. */
+const refusal_reasons = new Map([
+  [4, "record_invalid"], // INVALID_MSG_SIZE
+  [10, "record_too_large"], // MSG_SIZE_TOO_LARGE
+  [18, "record_too_large"], // RECORD_LIST_TOO_LARGE
+  [32, "record_invalid"], // INVALID_TIMESTAMP
+  [43, "record_invalid"], // UNSUPPORTED_FOR_MESSAGE_FORMAT
+  [44, "record_invalid"], // POLICY_VIOLATION
+  [87, "record_invalid"], // INVALID_RECORD
+  [-138, "record_invalid"], // _INVALID_DIFFERENT_RECORD: another one of its Kafka batch
+]);
+const queue_full = -184;
+const queue_full_wait_ms = 5;
+const connect_ms_max = 10_000;
+const disconnect_ms_max = 2_000;
+/** What the records of a batch are multiplied by, so that one number names batch and record. */
+const record_factor = 65_536;
+const header_bytes = 8;
+const exit_retry = 75;
+
+/** Batches with unsettled records: id to { left, refusals, frame, offsets }. */
+const open_batches = new Map();
+/** Records that were refused among others, as [batch, index]: each is tried once more, alone. */
+const suspects = [];
+let outstanding = 0;
+let is_alone = false;
+let producer = null;
+let topics = [];
+let is_ended = false;
+let is_failed = false;
+
+function printLine(line) {
+  // Written at once: an acknowledgement that waits in a buffer is latency.
+  process.stdout.write(`${line}\n`);
+}
+
+/** The broker cannot take a record now. Delivery reports still come until the line is written. */
+function fail(code, message) {
+  is_failed = true;
+  process.stdout.write(`F ${code} ${message}\n`, () => process.exit(exit_retry));
+}
+
+/** Frames whose bytes are all here; the current one may be half produced. */
+const frames = [];
+let current = null;
+
+function pump() {
+  if (suspects.length > 0) {
+    if (outstanding === 0) produceSuspect();
+    return;
+  }
+  for (;;) {
+    if (current === null) {
+      const frame = frames.shift();
+      if (frame === undefined) break;
+      current = openBatch(frame);
+    }
+    while (current.next < current.count) {
+      if (!produceNext(current)) return;
+    }
+    current = null;
+  }
+  process.stdin.resume();
+  if (is_ended && outstanding === 0) end();
+}
+
+function openBatch(frame) {
+  const id = frame.readUIntLE(0, 6);
+  const count = frame.readUInt16LE(6);
+  const batch = { id, count, left: count, next: 0, offset: header_bytes, refusals: [], frame };
+  batch.offsets = new Uint32Array(count);
+  open_batches.set(id, batch);
+  return batch;
+}
+
+/** Hands the batch's next record to the client. False where its queue is full: come back later. */
+function produceNext(batch) {
+  const index = batch.next;
+  const start = batch.offset;
+  batch.offsets[index] = start;
+  const record = readRecord(batch.frame, start);
+  const code = produce(batch.id * record_factor + index, record);
+  if (code === queue_full) {
+    process.stdin.pause();
+    setTimeout(pump, queue_full_wait_ms);
+    return false;
+  }
+  if (is_failed) return false;
+  batch.next += 1;
+  batch.offset = record.end;
+  if (code !== 0) settle(batch, index, code);
+  return true;
+}
+
+function readRecord(frame, start) {
+  const key_end = start + 3 + frame.readUInt16LE(start + 1);
+  const value_start = key_end + 4;
+  const end = value_start + frame.readUInt32LE(key_end);
+  return {
+    topic: topics[frame[start]],
+    key: frame.subarray(start + 3, key_end),
+    value: frame.subarray(value_start, end),
+    end,
+  };
+}
+
+/** 0 where the client took it, else the error's code. */
+function produce(opaque, { topic, key, value }) {
+  try {
+    producer.produce(topic, null, value, key, null, opaque);
+    outstanding += 1;
+    return 0;
+  } catch (error) {
+    if (error.code !== queue_full && !refusal_reasons.has(error.code)) {
+      fail(error.code ?? 0, error.message);
+    }
+    return error.code ?? 1;
+  }
+}
+
+function onDelivered(error, report) {
+  const index = report.opaque % record_factor;
+  const batch = open_batches.get((report.opaque - index) / record_factor);
+  outstanding -= 1;
+  if (!error) {
+    settle(batch, index, 0);
+  } else if (!refusal_reasons.has(error.code)) {
+    fail(error.code, error.message);
+    return;
+  } else if (is_alone) {
+    settle(batch, index, error.code);
+  } else {
+    // The broker refuses Kafka's batches whole: this record may only have stood beside the one
+    // that it cannot take. Nothing further is sent until each has been tried by itself.
+    suspects.push([batch, index]);
+  }
+  if (outstanding === 0) pump();
+}
+
+function produceSuspect() {
+  suspects.sort(([one, index], [other, other_index]) => one.id - other.id || index - other_index);
+  is_alone = true;
+  const [batch, index] = suspects[0];
+  const code = produce(
+    batch.id * record_factor + index,
+    readRecord(batch.frame, batch.offsets[index]),
+  );
+  if (code === queue_full) {
+    setTimeout(pump, queue_full_wait_ms);
+  } else if (code !== 0 && !is_failed) {
+    settle(batch, index, code);
+    pump();
+  }
+}
+
+/** A record has its outcome; the last one of a batch settles the batch. */
+function settle(batch, index, code) {
+  if (is_alone) {
+    suspects.shift();
+    is_alone = false;
+  }
+  if (code !== 0) batch.refusals.push(`${index}:${refusal_reasons.get(code) ?? "record_invalid"}`);
+  batch.left -= 1;
+  if (batch.left > 0) return;
+  open_batches.delete(batch.id);
+  const refusals = batch.refusals.length === 0 ? "" : ` ${batch.refusals.join(",")}`;
+  printLine(`A ${batch.id}${refusals}`);
+}
+
+function end() {
+  producer.disconnect(disconnect_ms_max, () => process.exit(0));
+  // The disconnect's own callback may never come while brokers are away; all is settled anyway.
+  setTimeout(() => process.exit(0), disconnect_ms_max * 2).unref();
+}
+
+let pending = Buffer.alloc(0);
+
+function onBytes(chunk) {
+  pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+  if (producer === null) {
+    const newline = pending.indexOf(10);
+    if (newline < 0) return;
+    const config = JSON.parse(pending.subarray(0, newline).toString());
+    pending = pending.subarray(newline + 1);
+    connect(config);
+  }
+  let start = 0;
+  while (pending.length - start >= 4) {
+    const next = start + 4 + pending.readUInt32LE(start);
+    if (pending.length < next) break;
+    // Copied, because the chunk that holds it is larger and would be kept alive as a whole.
+    frames.push(Buffer.from(pending.subarray(start + 4, next)));
+    start = next;
+  }
+  pending = pending.subarray(start);
+  if (current === null && frames.length > 0) pump();
+}
+
+function connect(config) {
+  topics = config.topics;
+  producer = new Producer({ ...config.properties, dr_cb: true });
+  let last_error = 0;
+  producer.on("event.error", (error) => {
+    // Brokers that are away are reported every second.
+    if (error.code !== last_error) process.stderr.write(`${error.code} ${error.message}\n`);
+    last_error = error.code;
+  });
+  producer.on("delivery-report", (error, report) => {
+    last_error = 0;
+    onDelivered(error, report);
+  });
+  process.stdin.pause();
+  producer.connect({ timeout: connect_ms_max }, (error) => {
+    if (error) {
+      fail(error.code ?? 0, error.message);
+      return;
+    }
+    producer.setPollInBackground(true);
+    printLine("R");
+    process.stdin.resume();
+  });
+}
+
+process.stdin.on("data", onBytes);
+process.stdin.on("end", () => {
+  is_ended = true;
+  if (producer === null) process.exit(0);
+  if (current === null) pump();
+});

@@ -1,0 +1,136 @@
+/**
+ * The producer: closes batches that are old enough, and says whether records flow. It is the
+ * control plane of the outbox; records go from a normalizer into the outbox and from there into
+ * the port's pipe by plain calls, and no record ever enters this machine.
+ *
+ * ```
+ * waiting_for_port <-> flowing        either, on stop:  draining -> drained
+ * ```
+ *
+ * Draining ends when the broker has acknowledged everything; how long it may take is the
+ * supervisor's deadline.
+ *
+ * @module
+ */
+
+import { fromCallback, setup } from "xstate";
+import type { Incarnation, Stop } from "../messages.ts";
+import type { After } from "../port/timers.ts";
+import { reasonOf } from "../settings/exit.ts";
+import type { Outbox } from "./outbox.ts";
+
+export interface ProducerInput {
+  readonly incarnation: Incarnation;
+  /** Made once in `tree.ts`; outlives every incarnation. */
+  readonly outbox: Outbox;
+  /** Timers: `afterOnHost` in operation. */
+  readonly after: After;
+}
+
+type OutboxEvent =
+  | { readonly type: "port.attached" }
+  | { readonly type: "port.detached" }
+  | { readonly type: "outbox.emptied" };
+
+const report_ms = 500;
+const reports_per_window = 120;
+
+/** Listens to the outbox, closes batches by age, reports figures and checks the accounts. */
+const watcher = fromCallback<{ type: "none" }, ProducerInput>(({ input, sendBack }) => {
+  const { incarnation, outbox, after } = input;
+  let cancelFlush: (() => void) | null = null;
+  let cancelReport: (() => void) | null = null;
+  let reports = 0;
+
+  function guarded(step: () => void): () => void {
+    return () => {
+      try {
+        step();
+      } catch (error) {
+        incarnation.exit({ kind: "crash", reason: reasonOf(error) });
+      }
+    };
+  }
+  function flush(): void {
+    cancelFlush = null;
+    const rest_ms = outbox.closeAged();
+    if (rest_ms !== null) schedule(rest_ms);
+  }
+  function schedule(delay_ms: number): void {
+    cancelFlush ??= after(Math.max(0, delay_ms), guarded(flush));
+  }
+  function report(): void {
+    outbox.check();
+    Object.assign(incarnation.report.figures, outbox.figures());
+    reports += 1;
+    if (reports % reports_per_window === 0) outbox.latency.rotate();
+    cancelReport = after(report_ms, guarded(report));
+  }
+  const unlisten = outbox.listen({
+    opened: () => schedule(input.outbox.flush_ms),
+    attached: () => sendBack({ type: "port.attached" }),
+    detached: () => sendBack({ type: "port.detached" }),
+    emptied: () => sendBack({ type: "outbox.emptied" }),
+  });
+  function letGo(): void {
+    unlisten();
+    cancelFlush?.();
+    cancelReport?.();
+  }
+  // A crashed machine does not stop what it invoked, hence the signal besides the clean-up.
+  incarnation.signal.addEventListener("abort", letGo, { once: true });
+  report();
+  schedule(0);
+  return () => {
+    incarnation.signal.removeEventListener("abort", letGo);
+    letGo();
+    Object.assign(incarnation.report.figures, outbox.figures());
+  };
+});
+
+export const producerMachine = setup({
+  types: {
+    context: {} as ProducerInput,
+    events: {} as OutboxEvent | Stop,
+    input: {} as ProducerInput,
+  },
+  actors: { watcher },
+  guards: {
+    isAttached: ({ context }) => context.outbox.is_attached,
+    isEmpty: ({ context }) => context.outbox.is_empty,
+  },
+  actions: {
+    show: ({ context }, state: string) => {
+      context.incarnation.report.state = state;
+    },
+    beReady: ({ context }) => context.incarnation.ready(),
+    closeAll: ({ context }) => context.outbox.closeAll(),
+  },
+}).createMachine({
+  id: "producer",
+  context: ({ input }) => input,
+  invoke: { src: "watcher", input: ({ context }) => context },
+  initial: "waiting_for_port",
+  on: { stop: ".draining" },
+  states: {
+    waiting_for_port: {
+      entry: { type: "show", params: "waiting_for_port" },
+      always: { guard: "isAttached", target: "flowing" },
+      on: { "port.attached": "flowing" },
+    },
+    flowing: {
+      entry: [{ type: "show", params: "flowing" }, "beReady"],
+      on: { "port.detached": "waiting_for_port" },
+    },
+    draining: {
+      entry: [{ type: "show", params: "draining" }, "closeAll"],
+      always: { guard: "isEmpty", target: "drained" },
+      on: {
+        "outbox.emptied": { guard: "isEmpty", target: "drained" },
+        // A second stop is the first one again.
+        stop: {},
+      },
+    },
+    drained: { type: "final", entry: { type: "show", params: "drained" } },
+  },
+});

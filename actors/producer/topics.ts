@@ -1,0 +1,176 @@
+/**
+ * The topics actor: creates the topics, registers the schemas of their records, gives the ids to
+ * the outbox, and is done. Only then can a record be encoded and sent, so the feed starts after it.
+ *
+ * A broker or a registry that is away is an operating error and tried again for ever. A schema
+ * that the registry refuses is not: no further attempt can help, so the actor crashes with the
+ * registry's words, and the start with it.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { fromCallback } from "xstate";
+import { dead_letters_topic, tradesTopic } from "../../schemas/mod.ts";
+import type { Incarnation, Stop } from "../messages.ts";
+import { backoffMs } from "../port/backoff.ts";
+import { spawnPort } from "../port/port.ts";
+import type { After } from "../port/timers.ts";
+import { FailureError, reasonOf } from "../settings/exit.ts";
+import type { Log } from "../settings/log.ts";
+import { clientProperties, type KafkaCluster } from "./kafka_properties.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** A topic as it is created; one that exists is left as it is. */
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replication_factor: number;
+  /** Kafka's topic configuration: `retention.ms`, … */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+export interface TopicsInput {
+  readonly incarnation: Incarnation;
+  readonly topics: readonly TopicSpec[];
+  readonly cluster: KafkaCluster;
+  readonly outbox: Outbox;
+  /**
+   * Registers the schemas and returns their ids by topic.
+   *
+   * @throws {FailureError} where the registry refuses one for good; any other error is tried again.
+   */
+  readonly registerSchemas: (signal: AbortSignal) => Promise<Readonly<Record<string, number>>>;
+  readonly data_dir: string;
+  /** The Node program: a path, or a name on PATH. */
+  readonly node: string;
+  readonly log: Log;
+  /** Timers: `afterOnHost` in operation. */
+  readonly after: After;
+  /** Numbers from 0 up to and without 1, for jitter. */
+  readonly random: () => number;
+}
+
+const script = fileURLToPath(new URL("./kafka_admin.cjs", import.meta.url));
+const backoff = { base_ms: 250, cap_ms: 10_000 } as const;
+/** A dead letter holds a refused record and says more, so its topic takes larger ones. */
+const dead_letter_bytes_max = 8 * 2 ** 20;
+
+/**
+ * The platform's topics.
+ *
+ * @param options.retention_ms How long records are kept.
+ * @param options.retention_bytes Bytes kept in all, shared evenly among the partitions.
+ */
+export function topicSpecs(options: {
+  readonly exchanges: readonly string[];
+  readonly trades_partitions: number;
+  readonly replication_factor: number;
+  readonly retention_ms: number;
+  readonly retention_bytes: number;
+}): readonly TopicSpec[] {
+  const { exchanges, trades_partitions, replication_factor } = options;
+  const partitions = exchanges.length * trades_partitions + 1;
+  const partition_bytes = Math.max(1, Math.floor(options.retention_bytes / partitions));
+  const config = {
+    "retention.ms": String(options.retention_ms),
+    "retention.bytes": String(partition_bytes),
+    // Whole segments are deleted, so one must be a small part of what a partition may hold.
+    "segment.bytes": String(Math.min(2 ** 26, Math.max(2 ** 20, Math.floor(partition_bytes / 8)))),
+  };
+  const trades = exchanges.map((exchange) => ({
+    name: tradesTopic(exchange),
+    partitions: trades_partitions,
+    replication_factor,
+    config,
+  }));
+  const dead_letters = {
+    name: dead_letters_topic,
+    partitions: 1,
+    replication_factor,
+    config: { ...config, "max.message.bytes": String(dead_letter_bytes_max) },
+  };
+  return [...trades, dead_letters];
+}
+
+export const topicsActor = fromCallback<Stop, TopicsInput>(({ input, receive }) => {
+  const { incarnation, log } = input;
+  let attempt = 0;
+  let last_reason = "";
+  let cancelRetry: (() => void) | null = null;
+
+  async function prepare(): Promise<void> {
+    incarnation.report.state = "creating_topics";
+    await createTopics(input);
+    incarnation.report.state = "registering_schemas";
+    input.outbox.setSchemaIds(await input.registerSchemas(incarnation.signal));
+  }
+  function run(): void {
+    cancelRetry = null;
+    prepare().then(succeed, fail);
+  }
+  function succeed(): void {
+    if (incarnation.signal.aborted) return;
+    incarnation.report.state = "done";
+    incarnation.report.pid = null;
+    incarnation.ready();
+    incarnation.exit({ kind: "normal" });
+  }
+  function fail(error: unknown): void {
+    if (incarnation.signal.aborted) return;
+    const reason = reasonOf(error);
+    incarnation.report.pid = null;
+    if (error instanceof FailureError) {
+      incarnation.exit({ kind: "crash", reason });
+      return;
+    }
+    attempt += 1;
+    incarnation.report.figures.attempts = attempt;
+    incarnation.report.figures.reason = reason;
+    if (reason !== last_reason) log.warn(`${reason}; trying again`);
+    last_reason = reason;
+    const delay_ms = backoffMs(attempt, { ...backoff, random: input.random });
+    cancelRetry = input.after(delay_ms, run);
+  }
+  function letGo(): void {
+    cancelRetry?.();
+  }
+
+  // Nothing here needs to be finished: what was not created is created at the next start.
+  receive(() => {
+    letGo();
+    incarnation.exit({ kind: "normal" });
+  });
+  incarnation.signal.addEventListener("abort", letGo, { once: true });
+  run();
+  return letGo;
+});
+
+/**
+ * Creates the topics by a process of Node.
+ *
+ * @throws {Error} with the process's words where it did not succeed.
+ */
+function createTopics(input: TopicsInput): Promise<void> {
+  const { incarnation, topics, cluster } = input;
+  return new Promise((resolve, reject) => {
+    let words = "";
+    const port = spawnPort({
+      name: "kafka_admin",
+      command: [input.node, script],
+      data_dir: input.data_dir,
+      signal: incarnation.signal,
+      onLine: (line) => input.log.warn(`Kafka admin: ${line}`),
+      onErrorLine: (line) => {
+        if (line !== "") words = line;
+      },
+      onExit: ({ code, reason }) => {
+        if (code === 0) resolve();
+        else reject(new Error(code === 1 && words !== "" ? words : reason));
+      },
+    });
+    incarnation.report.pid = port.pid;
+    port.write(JSON.stringify({ properties: clientProperties(cluster), topics }));
+    port.end();
+  });
+}

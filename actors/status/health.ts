@@ -1,0 +1,171 @@
+/**
+ * Whether the platform serves, from the status tree alone: pure, so that every verdict can be
+ * tested with a tree written down by hand.
+ *
+ * The rules stand in one table. A node that no rule knows is judged by its state only: a child
+ * that is down or on its way up is not ready, and whatever else a child says of itself while it
+ * serves is well.
+ *
+ * @module
+ */
+
+import type { Health, StatusNode } from "./node.ts";
+
+/** Which part of the platform this process runs. */
+export type Role = "all" | "feed" | "lake";
+
+/** One verdict, for `GET /readyz`. */
+export interface Check {
+  readonly name: string;
+  readonly path: string;
+  readonly status: Health;
+  /** One sentence; what is seen, also where it is well. */
+  readonly reason: string;
+}
+
+export interface HealthReport {
+  /** The worst of the checks. */
+  readonly health: Health;
+  readonly checks: readonly Check[];
+}
+
+type Verdict = Pick<Check, "status" | "reason">;
+
+interface Rule {
+  readonly name: string;
+  appliesTo(node: StatusNode): boolean;
+  judge(node: StatusNode, now_ms: number): Verdict;
+}
+
+/** How long a connection may be without its stream before that is a failure. */
+export const connection_grace_ms = 30_000;
+/** How far Gold may lie behind Kafka, and how long the driver may say nothing. */
+export const lake_lag_ms_max = 60_000;
+
+const rules: readonly Rule[] = [
+  {
+    name: "connection",
+    appliesTo: ({ path, kind }) => kind === "worker" && /\/connections\/[^/]+$/.test(path),
+    judge: judgeConnection,
+  },
+  {
+    name: "kafka",
+    appliesTo: ({ id, kind }) => kind === "worker" && id === "producer",
+    judge: judgeProducer,
+  },
+  {
+    name: "lake",
+    appliesTo: ({ id }) => id === "spark",
+    judge: judgeSpark,
+  },
+];
+
+/**
+ * Judges a tree.
+ *
+ * @param options.role `feed` ignores the lake.
+ * @param options.now_ms Wall clock, milliseconds since 1970.
+ */
+export function healthOf(
+  tree: StatusNode,
+  options: { readonly role: Role; readonly now_ms: number },
+): HealthReport {
+  const checks: Check[] = [];
+  const stack: StatusNode[] = [tree];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (options.role === "feed" && node.id === "lake" && node.kind === "supervisor") continue;
+    const check = checkNode(node, options.now_ms);
+    if (check !== null) checks.push(check);
+    // What is below a supervisor that is down is down because of it.
+    if (node.state !== "failed" && node.state !== "stopped")
+      stack.push(...node.children.toReversed());
+  }
+  return { health: worst(checks.map(({ status }) => status)), checks };
+}
+
+/** The worst of several; `pass` where there is none. */
+function worst(all: readonly Health[]): Health {
+  if (all.includes("fail")) return "fail";
+  return all.includes("warn") ? "warn" : "pass";
+}
+
+function checkNode(node: StatusNode, now_ms: number): Check | null {
+  const { path, kind } = node;
+  const by_state = judgeState(node);
+  const rule = kind === "supervisor" ? undefined : rules.find((each) => each.appliesTo(node));
+  if (by_state !== null) return { name: rule?.name ?? "actor", path, ...by_state };
+  return rule === undefined ? null : { name: rule.name, path, ...rule.judge(node, now_ms) };
+}
+
+/** What the supervisor says of a child; null while the child serves and speaks for itself. */
+function judgeState({ state, kind, last_exit, figures }: StatusNode): Verdict | null {
+  // A supervisor on its way up or down is no news: its children say so themselves.
+  const is_leaf = kind !== "supervisor";
+  switch (state) {
+    case "failed": {
+      const next = figures.next_start_at;
+      const hope = typeof next === "string" ? `, is started again at ${next}` : "";
+      const reason = `has failed${hope}: ${last_exit?.reason ?? "no reason known"}`;
+      return { status: "fail", reason };
+    }
+    case "pending":
+      return is_leaf ? { status: "fail", reason: "waits for its turn to start" } : null;
+    case "starting":
+    case "stopping":
+      return is_leaf ? { status: "fail", reason: `is ${state}` } : null;
+    case "stopped":
+      return { status: "fail", reason: "was stopped" };
+    case "finished":
+      return is_leaf ? { status: "pass", reason: "has done its work" } : null;
+    default:
+      return null;
+  }
+}
+
+function judgeConnection(node: StatusNode, now_ms: number): Verdict {
+  const { state, figures } = node;
+  if (state === "streaming") {
+    const refused = numberOf(figures.refused);
+    if (refused === 0) return { status: "pass", reason: "streams" };
+    const symbols = `${refused} of ${numberOf(figures.symbols)} symbols`;
+    return { status: "warn", reason: `streams, but ${symbols} are refused` };
+  }
+  const why = typeof figures.last_error === "string" ? `: ${figures.last_error}` : "";
+  const reason = `is ${state}${why}`;
+  if (state === "refused" || state === "paused") return { status: "fail", reason };
+  // States change with every attempt, so that only the connection knows when the stream ended.
+  const down_since = figures.down_since;
+  const down_since_ms = Date.parse(typeof down_since === "string" ? down_since : node.since);
+  const is_new = now_ms - down_since_ms < connection_grace_ms;
+  return { status: is_new ? "warn" : "fail", reason };
+}
+
+function judgeProducer({ figures, state }: StatusNode): Verdict {
+  if (figures.is_full === true) return { status: "fail", reason: "its buffers are full" };
+  if (figures.acknowledging === false || state === "waiting_for_port") {
+    return { status: "fail", reason: `Kafka does not acknowledge: the producer is ${state}` };
+  }
+  return { status: "pass", reason: "Kafka acknowledges" };
+}
+
+function judgeSpark({ figures }: StatusNode, now_ms: number): Verdict {
+  const said_at = figures.refine_timestamp;
+  if (typeof said_at !== "string") {
+    return { status: "warn", reason: "has not refined anything yet" };
+  }
+  const silent_ms = now_ms - Date.parse(said_at);
+  if (silent_ms >= lake_lag_ms_max) {
+    return { status: "fail", reason: `has said nothing for ${Math.round(silent_ms / 1_000)} s` };
+  }
+  const behind = Object.entries(figures).filter(
+    ([name, value]) => name.endsWith("_lag_offsets") && numberOf(value) > 0,
+  );
+  const lag_s = numberOf(figures.refine_lag_s) + silent_ms / 1_000;
+  if (behind.length === 0) return { status: "pass", reason: "nothing waits in Kafka" };
+  const reason = `lies ${lag_s.toFixed(1)} s behind`;
+  return { status: lag_s * 1_000 < lake_lag_ms_max ? "pass" : "fail", reason };
+}
+
+function numberOf(figure: unknown): number {
+  return typeof figure === "number" ? figure : 0;
+}

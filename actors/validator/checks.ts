@@ -1,0 +1,129 @@
+/**
+ * Runs the checks of `spark/checks` on a pinned lake, one after the other: they share two threads
+ * and one memory limit, and their times can be compared.
+ *
+ * @module
+ */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { reasonOf } from "../settings/exit.ts";
+import { type Check, type Outcome, parseCheck, verdictOf } from "./check.ts";
+import { type Lake, openLake, quoted } from "./lake.ts";
+import type { Pins } from "./pins.ts";
+import { rowAsJson } from "./values.ts";
+
+/** What all checks share, run before them. */
+const prepare_file = "prepare.sql";
+const samples_max = 5;
+/** Where all rows begin; -infinity would do, but DuckDB cannot subtract it from a time. */
+const beginning = "0001-01-01T00:00:00Z";
+
+export interface ChecksOptions {
+  /** The checkout. */
+  readonly root: string;
+  readonly data_dir: string;
+  readonly pins: Pins;
+  /** Where checks begin, milliseconds since 1970 at the start of a UTC day; null: everywhere. */
+  readonly since_ms: number | null;
+  readonly now_ms: number;
+  readonly is_running: boolean;
+}
+
+/** Every check, in the order of their file names. */
+export function loadChecks(root: string): readonly Check[] {
+  const folder = join(root, "spark", "checks");
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".sql") && file !== prepare_file)
+    .sort()
+    .map((file) => parseCheck(file, readFileSync(join(folder, file), "utf8")));
+}
+
+/** Runs every check once and says what each came to. */
+export async function runChecks(options: ChecksOptions): Promise<readonly Outcome[]> {
+  const checks = loadChecks(options.root);
+  using lake = await openPinned(options);
+  const outcomes: Outcome[] = [];
+  for (const check of checks) {
+    outcomes.push(
+      check.needs === "platform" && !options.is_running
+        ? notChecked(check, `${check.name} not checked: no platform is running`)
+        : await runCheck(lake.connection, check),
+    );
+  }
+  return outcomes;
+}
+
+async function openPinned(options: ChecksOptions): Promise<Lake> {
+  const { pins, since_ms, now_ms, root } = options;
+  const shared = readFileSync(join(root, "spark", "checks", prepare_file), "utf8");
+  const since = since_ms === null ? beginning : new Date(since_ms).toISOString();
+  return await openLake({
+    root,
+    data_dir: options.data_dir,
+    views: pins.views,
+    before: [
+      "CREATE SCHEMA bounds",
+      'CREATE TABLE bounds.positions (topic VARCHAR, "partition" INTEGER, next_offset BIGINT)',
+      ...positionRows(pins).map((row) => `INSERT INTO bounds.positions VALUES ${row}`),
+      `SET VARIABLE since = ${quoted(since)}::TIMESTAMPTZ`,
+      `SET VARIABLE now = ${quoted(new Date(now_ms).toISOString())}::TIMESTAMPTZ`,
+    ],
+    after: [shared],
+  });
+}
+
+function positionRows(pins: Pins): readonly string[] {
+  return Object.entries(pins.positions).flatMap(([topic, partitions]) =>
+    Object.entries(partitions).map(
+      ([partition, next]) => `(${quoted(topic)}, ${Number(partition)}, ${next})`,
+    ),
+  );
+}
+
+async function runCheck(connection: DuckDBConnection, check: Check): Promise<Outcome> {
+  const started_ms = performance.now();
+  try {
+    await connection.run(`CREATE OR REPLACE TEMP TABLE violations AS ${check.sql}`);
+  } catch (error) {
+    throw new Error(`${check.name}: ${reasonOf(error)}`);
+  }
+  const violations = await count(connection, "violations");
+  let rows = 0;
+  for (const relation of check.relations) rows += await count(connection, relation);
+  return {
+    check,
+    verdict: verdictOf({ rows, violations }),
+    reason: null,
+    rows,
+    violations,
+    milliseconds: Math.round(performance.now() - started_ms),
+    samples: violations === 0 ? [] : await firstViolations(connection),
+  };
+}
+
+async function count(connection: DuckDBConnection, relation: string): Promise<number> {
+  const result = await connection.run(`SELECT count(*) FROM ${relation}`);
+  const [row] = await result.getRows();
+  return Number(row?.[0]);
+}
+
+async function firstViolations(connection: DuckDBConnection): Promise<readonly string[]> {
+  const result = await connection.run(`SELECT * FROM violations ORDER BY ALL LIMIT ${samples_max}`);
+  const names = result.deduplicatedColumnNames();
+  const rows = await result.getRows();
+  return rows.map((row) => rowAsJson(names, row));
+}
+
+function notChecked(check: Check, reason: string): Outcome {
+  return {
+    check,
+    verdict: "not_checked",
+    reason,
+    rows: 0,
+    violations: 0,
+    milliseconds: 0,
+    samples: [],
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * `notebook`: Jupyter on spark/notebooks, ready to read the lake. It listens on the loopback
+ * interface only, with Jupyter's own token, and keeps all that it writes under the data directory;
+ * only a notebook that the user saves is written where it stands.
+ *
+ * @module
+ */
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { exit_codes, FailureError } from "../settings/exit.ts";
+import type { Invocation } from "../settings/invocation.ts";
+import { catalogPath } from "./lake.ts";
+
+/** Runs the command: ends when Jupyter does. */
+export async function run(invocation: Invocation): Promise<number> {
+  const { flags, settings, root, environment } = invocation;
+  // An early word: without a lake every cell would fail.
+  const catalog = catalogPath(settings);
+  if (!existsSync(catalog)) {
+    throw new FailureError(
+      `There is no lake yet (${catalog} is missing): ` +
+        "run 'bun run start' and wait for its first bars, or set K2_DATA_DIR",
+    );
+  }
+  const jupyter = Bun.spawn(jupyterCommand(root, { has_browser: flags["no-browser"] !== true }), {
+    cwd: join(root, "spark", "notebooks"),
+    env: { ...environment, ...jupyterEnvironment(root, settings.data_dir) },
+    stdin: "inherit",
+    // stdout is for results, and Jupyter has none.
+    stdout: process.stderr.fd,
+    stderr: "inherit",
+  });
+  // Ctrl-C reaches Jupyter by itself, being in the same group; a SIGTERM does not.
+  function passOn(signal: NodeJS.Signals): void {
+    if (signal === "SIGTERM") jupyter.kill(signal);
+  }
+  process.on("SIGINT", passOn);
+  process.on("SIGTERM", passOn);
+  try {
+    const exit_code = await jupyter.exited;
+    if (exit_code === 0 || jupyter.signalCode !== null) return exit_codes.done;
+    throw new FailureError(`Jupyter ended with exit code ${exit_code}: see its lines above`);
+  } finally {
+    process.off("SIGINT", passOn);
+    process.off("SIGTERM", passOn);
+  }
+}
+
+/** The program and its arguments. */
+export function jupyterCommand(
+  root: string,
+  options: { readonly has_browser: boolean },
+): readonly string[] {
+  return [
+    join(root, ".setup", "python", "bin", "python"),
+    "-m",
+    "jupyterlab",
+    "gold_tour.ipynb",
+    "--ServerApp.ip=127.0.0.1",
+    // Ctrl-C ends it without a question.
+    "--ServerApp.answer_yes=True",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.news_url=",
+    ...(options.has_browser ? [] : ["--no-browser"]),
+  ];
+}
+
+/** What Jupyter needs to find the lake and `k2_lake`, and to write nowhere else. */
+export function jupyterEnvironment(
+  root: string,
+  data_dir: string,
+): Readonly<Record<string, string>> {
+  const home = join(data_dir, "jupyter");
+  return {
+    K2_DATA_DIR: data_dir,
+    PYTHONPATH: join(root, "spark"),
+    PYTHONDONTWRITEBYTECODE: "1",
+    JUPYTER_CONFIG_DIR: join(home, "config"),
+    JUPYTER_DATA_DIR: join(home, "data"),
+    JUPYTER_RUNTIME_DIR: join(home, "runtime"),
+    IPYTHONDIR: join(home, "ipython"),
+    MPLCONFIGDIR: join(home, "matplotlib"),
+  };
+}

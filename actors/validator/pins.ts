@@ -1,0 +1,69 @@
+/**
+ * Which state of each table a validation compares. gold.ohlcv is taken as it is; gold.trades at the
+ * snapshot with the same consumed positions; Silver and Bronze are append only, so theirs is the
+ * newest, read only up to those positions. Whatever Spark commits meanwhile stays out of sight, and
+ * a lake that is being written gives no false alarm.
+ *
+ * @module
+ */
+
+import { FailureError } from "../settings/exit.ts";
+import type { LakeTable, View } from "./lake.ts";
+import { consumedPositions, type Positions, snapshotConsuming } from "./table_metadata.ts";
+
+/** Tables that a validation compares. */
+export const compared_tables = [
+  "bronze.trades",
+  "bronze.dead_letters",
+  "silver.trades",
+  "silver.quarantine",
+  "gold.trades",
+  "gold.ohlcv",
+] as const;
+
+export interface Pins {
+  readonly views: readonly View[];
+  /** What gold.ohlcv has consumed; empty before its first commit. */
+  readonly positions: Positions;
+}
+
+/** Keeps what Gold has consumed; `bounds.positions` holds the positions. */
+const consumed_rows = `JOIN bounds.positions AS p
+  ON t.topic = p.topic AND t.partition = p.partition WHERE t."offset" < p.next_offset`;
+
+/**
+ * Chooses one state of every compared table.
+ *
+ * @throws {FailureError} where a table is missing, or its matching snapshot has expired.
+ */
+export function pinTables(tables: readonly LakeTable[]): Pins {
+  const ohlcv = tableNamed(tables, "gold.ohlcv");
+  const positions = consumedPositions(ohlcv.metadata) ?? {};
+  const views = compared_tables.map((name): View => {
+    const table = tableNamed(tables, name);
+    if (name === "gold.trades") return { table, snapshot_id: goldTradesAt(table, positions) };
+    const snapshot_id = table.metadata.snapshots[0]?.snapshot_id ?? null;
+    const is_bounded = name !== "gold.ohlcv" && name !== "bronze.dead_letters";
+    return is_bounded ? { table, snapshot_id, only: consumed_rows } : { table, snapshot_id };
+  });
+  return { views, positions };
+}
+
+function goldTradesAt(table: LakeTable, positions: Positions): string | null {
+  const snapshot = snapshotConsuming(table.metadata, positions);
+  if (snapshot !== null) return snapshot.snapshot_id;
+  const has_consumed = Object.keys(positions).length > 0;
+  if (!has_consumed || table.metadata.snapshots.length === 0) return null;
+  throw new FailureError(
+    "gold.trades has no snapshot left at the positions of gold.ohlcv, so they cannot be compared: " +
+      "wait for the next commit of a running platform",
+  );
+}
+
+function tableNamed(tables: readonly LakeTable[], name: string): LakeTable {
+  const table = tables.find((candidate) => candidate.name === name);
+  if (table !== undefined) return table;
+  throw new FailureError(
+    `The lake has no table ${name} yet: run 'bun run start' and wait for its first bars`,
+  );
+}

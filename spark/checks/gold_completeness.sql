@@ -1,0 +1,10 @@
+-- name: gold_completeness
+-- severity: error
+-- rows: checked.silver_trades
+-- wrong: A message_id of silver.trades is missing in gold.trades.
+-- remedy: Rebuild Gold from Silver, and report the message_id.
+SELECT s.message_id, s.timestamp, s.topic, s.partition, s."offset"
+FROM checked.silver_trades AS s
+ANTI JOIN (
+  SELECT message_id FROM gold.trades WHERE timestamp >= getvariable('since') - INTERVAL 1 DAY
+) AS g ON s.message_id = g.message_id

@@ -1,0 +1,167 @@
+-- What the checks share: run once, before the first of them.
+--
+-- DuckDB computes everything here from the trades themselves and shares no line with Spark. It sees
+-- bronze.*, silver.* and gold.* as they were when gold.ohlcv was last committed: gold.trades at the
+-- same consumed positions, Bronze and Silver up to them. The caller gives:
+--   getvariable('since')   TIMESTAMPTZ of the start of a day, year 1 for all: checks begin there
+--   getvariable('now')     TIMESTAMPTZ
+--   bounds.positions       (topic, partition, next_offset): what Gold has consumed
+
+-- Exact arithmetic. A product of two DECIMAL(38,18) overflows, `/` gives a binary float, and a sum of
+-- large DECIMAL(38,18) may wrap in silence. A number is therefore taken apart into its whole and its
+-- fraction, counted in units of 10^-18; every product of two such parts fits into 128 bits where the
+-- number that it belongs to fits into DECIMAL(38,18).
+CREATE MACRO whole(x) AS trunc(x)::HUGEINT;
+
+CREATE MACRO fraction(x) AS
+  ((x % 1)::DECIMAL(18, 18) * 1000000000000000000::DECIMAL(19, 0))::HUGEINT;
+
+CREATE MACRO unit() AS 1000000000000000000::HUGEINT;
+
+CREATE MACRO units(x) AS whole(x) * unit() + fraction(x);
+
+-- The number of a count of units; NULL where 38 digits cannot hold it.
+CREATE MACRO of_units(n) AS
+  try_cast(n AS DECIMAL(38, 0)) * 0.000000000000000001::DECIMAL(18, 18);
+
+-- A sum, from the sum of trunc(x) and the sum of x % 1; NULL where 38 digits cannot hold it.
+CREATE MACRO joined_sum(wholes, fractions) AS
+  try_cast(wholes + trunc(fractions) AS DECIMAL(38, 18)) + fractions % 1;
+
+-- p x q; NULL where 18 decimals or 38 digits cannot hold it. Nearly every number fits into
+-- DECIMAL(19,9), whose product is exact and fast.
+CREATE MACRO exact_product(p, q) AS
+  CASE
+    WHEN try_cast(p AS DECIMAL(19, 9)) = p AND try_cast(q AS DECIMAL(19, 9)) = q
+      THEN p::DECIMAL(19, 9) * q::DECIMAL(19, 9)
+    WHEN fraction(p) * fraction(q) % unit() <> 0 THEN NULL
+    ELSE TRY(of_units(
+      whole(p) * whole(q) * unit() + whole(p) * fraction(q) + fraction(p) * whole(q)
+      + fraction(p) * fraction(q) // unit()
+    ))
+  END;
+
+-- Whether x is a / b rounded half up to 18 decimals: -b <= 2 (a - x b) < b, in units of 10^-36.
+CREATE MACRO is_quotient(x, a, b) AS
+  coalesce(
+    TRY(
+      2 * (
+        (units(a) - whole(x) * whole(b) * unit() - whole(x) * fraction(b) - fraction(x) * whole(b))
+        * unit() - fraction(x) * fraction(b)
+      ) BETWEEN -units(b) AND units(b) - 1
+    ),
+    false
+  );
+
+-- Where in Bronze each partition's checks begin: trades of a day reach Kafka in the order of their
+-- offsets, not of their time, so the bound is an offset.
+CREATE TABLE bounds.offsets AS
+SELECT
+  p.topic,
+  p.partition,
+  p.next_offset,
+  CASE
+    WHEN getvariable('since') = '0001-01-01 00:00:00Z'::TIMESTAMPTZ THEN 0
+    ELSE coalesce(
+      min(b."offset") FILTER (WHERE b.kafka_timestamp >= getvariable('since')), p.next_offset
+    )
+  END AS from_offset
+FROM bounds.positions AS p
+LEFT JOIN bronze.trades AS b ON b.topic = p.topic AND b.partition = p.partition
+GROUP BY p.topic, p.partition, p.next_offset;
+
+-- The rows that checks look at. What they are compared with is read from a day earlier, because
+-- two records of one trade may differ in time and so stand on two sides of the bound.
+CREATE SCHEMA checked;
+
+CREATE VIEW checked.bronze_trades AS
+SELECT t.* FROM bronze.trades AS t
+JOIN bounds.offsets AS o ON t.topic = o.topic AND t.partition = o.partition
+WHERE t."offset" >= o.from_offset;
+
+CREATE VIEW checked.bronze_dead_letters AS
+SELECT * FROM bronze.dead_letters WHERE kafka_timestamp >= getvariable('since');
+
+CREATE VIEW checked.silver_trades AS
+SELECT * FROM silver.trades WHERE timestamp >= getvariable('since');
+
+CREATE VIEW checked.silver_quarantine AS
+SELECT t.* FROM silver.quarantine AS t
+JOIN bounds.offsets AS o ON t.topic = o.topic AND t.partition = o.partition
+WHERE t."offset" >= o.from_offset;
+
+CREATE VIEW checked.gold_trades AS
+SELECT * FROM gold.trades WHERE timestamp >= getvariable('since');
+
+CREATE VIEW checked.gold_ohlcv AS
+SELECT * FROM gold.ohlcv WHERE window_start >= getvariable('since');
+
+-- Lengths of the windows.
+CREATE TABLE bounds.intervals (name VARCHAR, seconds BIGINT);
+
+INSERT INTO bounds.intervals
+VALUES ('1m', 60), ('5m', 300), ('15m', 900), ('30m', 1800), ('1h', 3600), ('4h', 14400),
+  ('1d', 86400);
+
+-- Every bar, computed from the trades. A trade that stands twice in Gold counts once here: that
+-- fault has its own check.
+CREATE SCHEMA recomputed;
+
+CREATE TABLE recomputed.minutes AS
+WITH trades AS (
+  SELECT DISTINCT ON (message_id)
+    exchange, native_symbol, symbol, price, quantity, quote_quantity, trade_id,
+    epoch_us(timestamp) // 60000000 * 60 AS start_s,
+    {timestamp: timestamp, trade_id: try_cast(trade_id AS HUGEINT)} AS position
+  FROM checked.gold_trades
+)
+SELECT
+  exchange, native_symbol, start_s,
+  arg_min(symbol, position) AS symbol,
+  arg_min(price, position) AS open,
+  max(price) AS high,
+  min(price) AS low,
+  arg_max(price, position) AS close,
+  sum(trunc(quantity)) AS quantity_wholes,
+  sum(quantity % 1) AS quantity_fractions,
+  sum(trunc(quote_quantity)) AS quote_wholes,
+  sum(quote_quantity % 1) AS quote_fractions,
+  count(*) AS trade_count,
+  arg_min(trade_id, position) AS first_trade_id,
+  arg_max(trade_id, position) AS last_trade_id,
+  min(position) AS first_position,
+  max(position) AS last_position
+FROM trades
+GROUP BY ALL;
+
+CREATE TABLE recomputed.bars AS
+SELECT
+  m.exchange, m.native_symbol,
+  i.name AS "interval",
+  make_timestamptz(m.start_s // i.seconds * i.seconds * 1000000) AS window_start,
+  arg_min(m.symbol, m.first_position) AS symbol,
+  arg_min(m.open, m.first_position) AS open,
+  max(m.high) AS high,
+  min(m.low) AS low,
+  arg_max(m.close, m.last_position) AS close,
+  joined_sum(sum(m.quantity_wholes), sum(m.quantity_fractions)) AS volume,
+  joined_sum(sum(m.quote_wholes), sum(m.quote_fractions)) AS quote_volume,
+  sum(m.trade_count)::BIGINT AS trade_count,
+  arg_min(m.first_trade_id, m.first_position) AS first_trade_id,
+  arg_max(m.last_trade_id, m.last_position) AS last_trade_id
+FROM recomputed.minutes AS m, bounds.intervals AS i
+GROUP BY ALL;
+
+-- Each bar of Gold beside its recomputation, where both exist; `bar_set` reports the others.
+CREATE VIEW recomputed.pairs AS
+SELECT g AS stored, r AS computed
+FROM checked.gold_ohlcv AS g
+JOIN recomputed.bars AS r
+  ON g.exchange = r.exchange AND g.native_symbol = r.native_symbol
+  AND g."interval" = r."interval" AND g.window_start = r.window_start;
+
+-- A bar whose own figures contradict each other: reported by bar_order, and by no other check of
+-- the same figures.
+CREATE MACRO is_in_order(bar) AS
+  bar.low <= least(bar.open, bar.close) AND greatest(bar.open, bar.close) <= bar.high
+  AND coalesce(bar.vwap BETWEEN bar.low AND bar.high, true);

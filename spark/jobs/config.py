@@ -1,0 +1,88 @@
+"""What the driver is told: one JSON object on the first line of its stdin.
+
+It comes over stdin and not as arguments, because it may hold secrets and every process of a machine
+can read the arguments of the others. Parsing is pure; a wrong value is a ValueError whose text is
+one sentence with the name, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import PurePath
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of one driver process."""
+
+    #: `host:port,…` of the Kafka brokers.
+    bootstrap_servers: str
+    #: Topics of trades, all read by one query.
+    trade_topics: tuple[str, ...]
+    #: Base URL of the schema registry.
+    schema_registry_url: str
+    #: JDBC address of the Iceberg catalog: `jdbc:sqlite:/…/catalog.db`.
+    catalog_uri: str
+    #: Where tables stand: `file:///…/warehouse`.
+    warehouse: str
+    #: Where the queries remember what they have read: a folder or a URL.
+    checkpoint_dir: str
+    #: A folder of this driver alone: all that Spark and the JVM want to write for themselves.
+    temp_dir: str
+    #: The folder with Spark's staged jars.
+    jars_dir: str
+    dead_letter_topic: str = "market.crypto.dead_letters"
+    #: Further Kafka client properties, with or without Spark's prefix `kafka.`. Secret.
+    kafka_options: dict[str, str] = field(default_factory=dict)
+    #: `user:password` of the registry. Secret.
+    schema_registry_auth: str | None = None
+    catalog_user: str | None = None
+    catalog_password: str | None = None
+    master: str = "local[*]"
+    driver_memory: str = "1g"
+    trigger_seconds: float = 2
+    max_offsets_per_trigger: int = 100_000
+    #: Name of a boundary in a batch at which the driver kills itself. Tests only.
+    fault: str | None = None
+
+
+def parse_config(line: str) -> Config:
+    """Read the first line of stdin.
+
+    Unknown names are ignored: the parent may be newer than the driver, never older.
+
+    Raises:
+        ValueError: one sentence that names the setting.
+
+    """
+    try:
+        values: Any = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"The first line of stdin must be a JSON object: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError("The first line of stdin must be a JSON object")
+    known = {name.name for name in fields(Config)}
+    given = {name: value for name, value in values.items() if name in known and value is not None}
+    if isinstance(given.get("trade_topics"), list):
+        given["trade_topics"] = tuple(given["trade_topics"])
+    try:
+        config = Config(**given)
+    except TypeError as error:
+        raise ValueError(f"The driver's configuration is not whole: {error}") from error
+    _check(config)
+    return config
+
+
+def _check(config: Config) -> None:
+    if not config.trade_topics:
+        raise ValueError("trade_topics is empty: it must name at least one topic")
+    for name in ("temp_dir", "jars_dir"):
+        path = getattr(config, name)
+        if not PurePath(path).is_absolute():
+            raise ValueError(f'{name} is "{path}": it must be an absolute path')
+    for name in ("trigger_seconds", "max_offsets_per_trigger"):
+        number = getattr(config, name)
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or number <= 0:
+            raise ValueError(f"{name} is {number!r}: it must be a number above zero")

@@ -1,0 +1,232 @@
+"""The Spark driver: one process, all streaming queries, told what to do over stdin.
+
+The first line of stdin is the configuration (see `config.py`), each later one a command;
+`{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go. What it
+says goes to stdout as JSON lines: `session`, `ready`, `progress`, `heartbeat`, `failed`, `drained`.
+
+Ending is a kill of the JVM, on purpose. Every commit is one atomic step and every start asks the
+tables how far they are, so a process that dies anywhere loses nothing; to interrupt a running
+commit from within would be the less proven way. A drain therefore only waits for a moment at
+which no batch runs, and gives up waiting when its time is over.
+"""
+
+from __future__ import annotations
+
+import sys
+
+# The checkout is not ours to write to.
+sys.dont_write_bytecode = True
+
+import json
+import os
+import queue
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from bronze import BronzeQuery
+from channel import Channel, now_text, one_line
+from config import Config, parse_config
+from progress import REFINE, Progress
+from refine import Refinery
+from registry import SchemaRegistry
+from session import jvm_pid, open_session
+from single import hold, wait_for_earlier_driver
+from tables import BRONZE_DEAD_LETTERS, BRONZE_TRADES, definitions
+
+HEARTBEAT_S = 5
+#: Dead letters are rare and nobody waits for them; a longer trigger leaves the machine free.
+DEAD_LETTER_TRIGGERS = 5
+#: How often the refining query looks for what Bronze has taken in.
+REFINE_TRIGGER = "250 milliseconds"
+DRAIN_S_MAX = 15
+#: After this time the process ends whatever it is doing.
+END_S_MAX = 19
+IDLE_POLL_S = 0.02
+
+
+class Driver:
+    """One run of the driver."""
+
+    def __init__(self, config: Config, channel: Channel) -> None:
+        self._config = config
+        self._channel = channel
+        self._events: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._batch_lock = threading.Lock()
+        self._jvm: int | None = None
+        self._work = Path(config.temp_dir) / "work"
+        self._is_serving = False
+        #: Why the refining query failed, better said than Spark says it.
+        self._refine_failure: str | None = None
+
+    def run(self) -> None:
+        """Serve until told to end. Never returns: it ends the process."""
+        threading.Thread(target=self._read_commands, daemon=True).start()
+        self._take_signals()
+        started = time.monotonic()
+        lock = self._prepare_folder()
+        session = open_session(replace(self._config, temp_dir=str(self._work)))
+        self._jvm = jvm_pid(session)
+        # Again: PySpark has put its own in place of ours.
+        self._take_signals()
+        held = hold(session, lock, self._jvm)
+        seconds = round(time.monotonic() - started, 3)
+        self._channel.send("session", pid=os.getpid(), jvm_pid=self._jvm, seconds=seconds)
+        queries = self._start_queries(session)
+        self._is_serving = True
+        self._channel.send("ready")
+        self._serve(queries)
+        del held
+
+    def _prepare_folder(self) -> Path:
+        temp = self._work.parent
+        temp.mkdir(parents=True, exist_ok=True)
+        lock = temp / "driver.lock"
+        wait_for_earlier_driver(lock)
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir()
+        return lock
+
+    def _take_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._ask_to_end())
+
+    def _start_queries(self, session: SparkSession) -> Sequence[StreamingQuery]:
+        config = self._config
+        for definition in definitions():
+            session.sql(definition)
+        registry = SchemaRegistry(config.schema_registry_url, config.schema_registry_auth)
+        trades = BronzeQuery(session, config, BRONZE_TRADES, config.trade_topics)
+        letters = BronzeQuery(session, config, BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
+        refinery = Refinery(session, registry, self._reach)
+        progress = Progress(
+            self._channel,
+            landed=trades.positions,
+            refined=lambda: refinery.positions,
+            failed=lambda name, reason: self._events.put((name, reason)),
+        )
+        session.streams.addListener(progress)
+        # The reader first: a stream that begins on an empty table needs none of its old snapshots.
+        return (
+            self._start_refine(session, refinery, progress),
+            trades.start(config.trigger_seconds),
+            letters.start(config.trigger_seconds * DEAD_LETTER_TRIGGERS),
+        )
+
+    def _start_refine(
+        self, session: SparkSession, refinery: Refinery, progress: Progress
+    ) -> StreamingQuery:
+        def refine(records: DataFrame, batch_id: int) -> None:
+            with self._batch_lock:
+                started = time.monotonic()
+                try:
+                    refined = refinery.refine(records)
+                except Exception as error:
+                    self._refine_failure = f"{type(error).__name__}: {error}"
+                    raise
+                seconds = time.monotonic() - started
+            progress.batch_refined(batch_id, refined.rows, seconds, refined.newest_kafka_us)
+
+        rows_max = str(self._config.max_offsets_per_trigger)
+        return (
+            session.readStream.format("iceberg")
+            .option("streaming-max-rows-per-micro-batch", rows_max)
+            .load(BRONZE_TRADES.path)
+            .writeStream.foreachBatch(refine)
+            .queryName(REFINE)
+            .option("checkpointLocation", f"{self._config.checkpoint_dir}/{REFINE}")
+            .trigger(processingTime=REFINE_TRIGGER)
+            .start()
+        )
+
+    def _serve(self, queries: Sequence[StreamingQuery]) -> None:
+        while True:
+            try:
+                name, reason = self._events.get(timeout=HEARTBEAT_S)
+            except queue.Empty:
+                self._channel.send("heartbeat", timestamp=now_text())
+                continue
+            if name == "drain":
+                self._drain(queries)
+            if name == REFINE and self._refine_failure is not None:
+                reason = self._refine_failure
+            self.fail(name, reason)
+
+    def _drain(self, queries: Sequence[StreamingQuery]) -> None:
+        deadline = time.monotonic() + DRAIN_S_MAX
+        # Held to the end: no further batch of the refining query begins.
+        self._batch_lock.acquire(timeout=DRAIN_S_MAX)
+        for query in queries:
+            while query.name != REFINE and query.status["isTriggerActive"]:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(IDLE_POLL_S)
+        self._channel.send("drained")
+        self._end(0)
+
+    def _read_commands(self) -> None:
+        for line in sys.stdin:
+            if _is_drain(line):
+                self._ask_to_end()
+            elif line.strip():
+                print(f"Not a command, left out: {one_line(line)}", file=sys.stderr)
+        self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
+        if not self._is_serving:
+            # Nothing is running that a wait could save.
+            self._channel.send("drained")
+            self._end(0)
+        timer = threading.Timer(END_S_MAX, self._end, [0])
+        timer.daemon = True
+        timer.start()
+        self._events.put(("drain", ""))
+
+    def _reach(self, boundary: str) -> None:
+        if boundary == self._config.fault:
+            self._end(1)
+
+    def fail(self, query: str | None, reason: str) -> None:
+        """Report that the driver cannot go on, and end it."""
+        self._channel.send("failed", query=query, reason=one_line(reason))
+        self._end(1)
+
+    def _end(self, code: int) -> None:
+        if self._jvm is not None:
+            os.kill(self._jvm, signal.SIGKILL)
+        shutil.rmtree(self._work, ignore_errors=True)
+        os._exit(code)
+
+
+def _is_drain(line: str) -> bool:
+    try:
+        command = json.loads(line)
+    except json.JSONDecodeError:
+        return False
+    return isinstance(command, dict) and command.get("command") == "drain"
+
+
+def main() -> None:
+    """Run the driver."""
+    channel = Channel()
+    try:
+        config = parse_config(sys.stdin.readline())
+    except ValueError as error:
+        channel.send("failed", query=None, reason=one_line(str(error)))
+        sys.exit(1)
+    driver = Driver(config, channel)
+    try:
+        driver.run()
+    except Exception as error:  # noqa: BLE001 - whatever it was, the parent must learn of it
+        driver.fail(None, f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""From Bronze to Silver and Gold: one chained batch, exact however often it is cut off or repeated.
+
+A batch commits in this order, each commit carrying the positions at which the batch ends:
+
+1. silver.quarantine, only if a record is invalid;
+2. silver.trades, always, even without a row: from here on the batch's records count as consumed;
+3. gold.trades, inserting what is not there;
+4. gold.ohlcv, replacing the touched bars.
+
+The process can die between any two of them, so each start asks the tables. Records before
+silver.trades' positions are left out, which makes a repeated batch empty. Records that the
+quarantine already holds beyond them keep that outcome. What Gold lacks it takes from Silver. So a
+table is as far as its newest snapshot with positions says, and the quarantine is complete up to
+the positions of silver.trades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+import gold
+import positions as at
+from gold import Range, touched_ranges
+from positions import Span
+from registry import SchemaRegistry
+from silver import outcomes
+from snapshots import consumed, reached, recording
+from statements import statement
+from tables import (
+    BRONZE_TRADES,
+    GOLD_OHLCV,
+    GOLD_TRADES,
+    SILVER_QUARANTINE,
+    SILVER_TRADES,
+    Table,
+)
+
+#: Temporary view of the records at hand with their outcome.
+BATCH = "batch"
+#: Temporary view of the bars that are to replace the stored ones.
+BARS = "bars"
+
+#: What each step comes before, and the end: where a test may kill the process.
+BOUNDARIES = (
+    "silver.quarantine",
+    "silver.trades",
+    "gold.trades",
+    "gold.ohlcv",
+    "end",
+)
+
+_KEY = ["topic", "partition", "offset"]
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What one batch came to."""
+
+    #: Bronze records that had no outcome before.
+    rows: int
+    #: How many of them are trades.
+    trades: int
+    #: kafka_timestamp of the newest of them, microseconds since 1970; None without rows.
+    newest_kafka_us: int | None
+
+
+class Refinery:
+    """Refines Bronze batches. Make one at each start of the query: it begins by asking the tables.
+
+    Args:
+        session: any session of the driver.
+        registry: where writers' schemas come from.
+        boundary: called with each of `BOUNDARIES` as a batch comes to it.
+
+    """
+
+    def __init__(
+        self,
+        session: SparkSession,
+        registry: SchemaRegistry,
+        boundary: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._registry = registry
+        self._boundary = boundary
+        self._writers: dict[int, str] = {}
+        positions = consumed(session, SILVER_TRADES)
+        self.positions = reached(session, SILVER_TRADES, {}) if positions is None else positions
+        self._quarantined = reached(session, SILVER_QUARANTINE, self.positions)
+        self._resume_gold(session)
+
+    def refine(self, records: DataFrame) -> Refined:
+        """Give every record of the batch its outcome, and take its trades into Gold.
+
+        Args:
+            records: rows of bronze.trades, in a session of which this call may change settings.
+
+        Raises:
+            RegistryUnavailableError: a schema could not be asked for; nothing was committed.
+
+        """
+        session = records.sparkSession
+        measures = self._decide(records)
+        if not measures:
+            return Refined(0, 0, None)
+        after = at.advance(self.positions, _spans(measures))
+        with recording(session, at.format_positions(after)):
+            self._to_silver(session, measures)
+            self.positions = after
+            self._to_gold(session, _touched(measures))
+        self._boundary("end")
+        return Refined(
+            rows=sum(measure.records for measure in measures),
+            trades=sum(measure.trades for measure in measures),
+            newest_kafka_us=max(measure.newest_kafka_us for measure in measures),
+        )
+
+    def _decide(self, records: DataFrame) -> Sequence[Row]:
+        """Make the view of the batch with its outcomes, and return its measures.
+
+        The first pass assumes that the batch is just what follows the positions and that its
+        schemas are known, which is nearly always so; if not, it costs a further pass.
+        """
+        batch, unknown = records, dict[int, None]()
+        measures = self._measure_outcomes(batch, unknown)
+        if not all(self._is_next(measure) for measure in measures):
+            # The batch is a repeated one, or has a hole: a stream may hand over the files of one
+            # Bronze commit in any order. So all of Bronze is taken from the positions to the end of
+            # the batch, and a position always means that everything before it is settled.
+            after = at.advance(self.positions, _spans(measures))
+            following = at.within(at.spans_between(self.positions, after))
+            batch = records.sparkSession.table(BRONZE_TRADES.path).where(following)
+            measures = self._measure_outcomes(batch, unknown)
+        while missing := {i for measure in measures for i in measure.undecided_schema_ids}:
+            for schema_id in missing:
+                schema = self._registry.schema(schema_id)
+                if schema is None:
+                    unknown[schema_id] = None
+                else:
+                    self._writers[schema_id] = schema
+            measures = self._measure_outcomes(batch, unknown)
+        return measures
+
+    def _is_next(self, measure: Row) -> bool:
+        position = at.position(self.positions, measure.topic, measure.partition)
+        is_whole = measure.end_offset - measure.first_offset == measure.records
+        return is_whole and measure.first_offset == position
+
+    def _measure_outcomes(self, records: DataFrame, unknown: dict[int, None]) -> Sequence[Row]:
+        session = records.sparkSession
+        decided = outcomes(records, {**self._writers, **unknown})
+        kept_reason = F.lit(None).cast("string").alias("kept_reason")
+        if at.spans_between(self.positions, self._quarantined):
+            kept = session.table(SILVER_QUARANTINE.path).where(at.not_consumed(self.positions))
+            kept = kept.select(*_KEY, F.col("reason").alias("kept_reason"))
+            decided = decided.join(kept, _KEY, "left")
+            kept_reason = F.col("kept_reason")
+        decided = decided.select("*", kept_reason).withColumn(
+            "reason", F.coalesce("kept_reason", "reason")
+        )
+        # The plan is cut here: a batch is read and decoded once, and MERGE takes no view over an
+        # Iceberg table.
+        decided.coalesce(1).localCheckpoint().createOrReplaceTempView(BATCH)
+        return _measure(session)
+
+    def _to_silver(self, session: SparkSession, measures: Sequence[Row]) -> None:
+        self._boundary("silver.quarantine")
+        if any(measure.invalid > 0 for measure in measures):
+            invalid = session.table(BATCH).where("reason IS NOT NULL AND kept_reason IS NULL")
+            _append(invalid, SILVER_QUARANTINE)
+        self._boundary("silver.trades")
+        _append(session.table(BATCH).where("reason IS NULL"), SILVER_TRADES)
+
+    def _resume_gold(self, session: SparkSession) -> None:
+        """Take into Gold what Silver held before the last process died."""
+        trades = consumed(session, GOLD_TRADES) or {}
+        bars = consumed(session, GOLD_OHLCV) or {}
+        lacking = at.spans_between(at.lowest(trades, bars), self.positions)
+        if not lacking:
+            return
+        rows = session.table(SILVER_TRADES.path).where(at.within(lacking))
+        rows.selectExpr(
+            "*",
+            "true AS is_decided",
+            "CAST(NULL AS BIGINT) AS schema_id",
+            "CAST(NULL AS STRING) AS reason",
+            "CAST(NULL AS STRING) AS kept_reason",
+        ).coalesce(1).localCheckpoint().createOrReplaceTempView(BATCH)
+        with recording(session, at.format_positions(self.positions)):
+            self._to_gold(session, _touched(_measure(session)))
+
+    def _to_gold(self, session: SparkSession, ranges: tuple[Range, ...]) -> None:
+        self._boundary("gold.trades")
+        if not ranges:
+            _append(session.table(GOLD_TRADES.path).limit(0), GOLD_TRADES)
+            self._boundary("gold.ohlcv")
+            _append(session.table(GOLD_OHLCV.path).limit(0), GOLD_OHLCV)
+            return
+        session.sql(gold.merge_trades(BATCH, ranges))
+        self._boundary("gold.ohlcv")
+        bars = session.sql(gold.bars(ranges))
+        bars.coalesce(1).localCheckpoint().createOrReplaceTempView(BARS)
+        session.sql(gold.merge_bars(BARS, ranges))
+
+
+def _append(rows: DataFrame, table: Table) -> None:
+    columns = (f"`{name}`" for name in table.column_names)
+    rows.select(*columns).writeTo(table.path).append()
+
+
+def _measure(session: SparkSession) -> Sequence[Row]:
+    return session.sql(statement("batch_measure", view=BATCH)).collect()
+
+
+def _spans(measures: Sequence[Row]) -> list[Span]:
+    return [Span(row.topic, row.partition, row.first_offset, row.end_offset) for row in measures]
+
+
+def _touched(measures: Sequence[Row]) -> tuple[Range, ...]:
+    return touched_ranges({minute for measure in measures for minute in measure.minutes})

@@ -1,0 +1,88 @@
+"""The schema registry, asked over HTTP for the schemas that records were written with.
+
+A schema of an id never changes, so it is asked for once. Only the registry's own "no such schema"
+(HTTP 404 with Confluent's code 40403) is an answer that sends records to quarantine; a registry
+that is away, or a wrong URL that answers 404 to everything, must stop the batch instead, or an
+outage would quarantine good trades.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+
+TIMEOUT_S = 5
+ATTEMPTS_MAX = 5
+BACKOFF_S = 1
+SCHEMA_ID_MAX = 2**31 - 1
+SCHEMA_NOT_FOUND = 40403
+
+
+class RegistryUnavailableError(Exception):
+    """The registry gave no answer that could be relied on."""
+
+
+class SchemaRegistry:
+    """Writers' schemas by id. Bounded by the number of schemas that the registry holds."""
+
+    def __init__(self, url: str, auth: str | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Accept": "application/vnd.schemaregistry.v1+json"}
+        if auth is not None:
+            credentials = base64.b64encode(auth.encode()).decode()
+            self._headers["Authorization"] = f"Basic {credentials}"
+        self._schemas: dict[int, str] = {}
+
+    def schema(self, schema_id: int) -> str | None:
+        """Return the schema of an id, None if the registry says that there is none.
+
+        Raises:
+            RegistryUnavailableError: no answer after five attempts over about ten seconds.
+
+        """
+        if schema_id > SCHEMA_ID_MAX:
+            return None
+        if schema_id not in self._schemas:
+            text = self._fetch(schema_id)
+            if text is None:
+                return None
+            self._schemas[schema_id] = text
+        return self._schemas[schema_id]
+
+    def _fetch(self, schema_id: int) -> str | None:
+        reason = ""
+        for attempt in range(ATTEMPTS_MAX):
+            if attempt > 0:
+                time.sleep(BACKOFF_S * attempt)
+            try:
+                return self._ask(schema_id)
+            except urllib.error.HTTPError as error:
+                if error.code == HTTPStatus.NOT_FOUND and _error_code(error) == SCHEMA_NOT_FOUND:
+                    return None
+                reason = f"HTTP {error.code}"
+            except (OSError, ValueError) as error:
+                reason = str(error)
+        raise RegistryUnavailableError(
+            f"Cannot read schema {schema_id} from the registry at {self._url}: {reason}"
+        )
+
+    def _ask(self, schema_id: int) -> str:
+        url = f"{self._url}/schemas/ids/{schema_id}"
+        request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+            answer = json.load(response)
+        if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
+            raise ValueError("the answer holds no schema")
+        return str(answer["schema"])
+
+
+def _error_code(error: urllib.error.HTTPError) -> int | None:
+    try:
+        answer = json.load(error)
+    except ValueError:
+        return None
+    return answer.get("error_code") if isinstance(answer, dict) else None

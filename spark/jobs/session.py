@@ -1,0 +1,124 @@
+"""The one place where Spark is started: its settings, its JVM, its folders.
+
+PySpark starts a JVM and talks to it; this process only sends plans. Everything that Spark, Hadoop,
+SQLite or the JVM would put in a temporary or working folder goes to `temp_dir`. Hadoop's own local
+file system starts a process for every file it touches, so another implementation takes its place,
+which makes batches three to five times faster.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from config import Config
+from tables import CATALOG
+
+_LOCAL_FS = "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem"
+_CHECKPOINTS = (
+    "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+)
+
+
+def open_session(config: Config) -> SparkSession:
+    """Start the JVM and return its session. The working directory becomes `temp_dir`."""
+    os.chdir(config.temp_dir)
+    os.environ["TMPDIR"] = tempfile.tempdir = config.temp_dir
+    os.environ["SPARK_LOCAL_DIRS"] = config.temp_dir
+    os.environ["SPARK_LAUNCHER_OPTS"] = "-XX:-UsePerfData"
+    os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join(_submit_arguments(config))
+    builder = SparkSession.builder.appName("k2")
+    for name, value in _settings(config).items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def jvm_pid(session: SparkSession) -> int:
+    """Return the process id of the session's JVM."""
+    return int(session.sparkContext._gateway.proc.pid)
+
+
+def _submit_arguments(config: Config) -> list[str]:
+    jars = sorted(str(jar) for jar in Path(config.jars_dir).glob("*.jar"))
+    if not jars:
+        raise FileNotFoundError(f"There are no jars in {config.jars_dir}: run the set-up again")
+    java = [
+        "-XX:+UseSerialGC",
+        # A driver out of memory is worth nothing; its supervisor starts a new one.
+        "-XX:+ExitOnOutOfMemoryError",
+        # Without it every JVM leaves a file in the system's temporary folder.
+        "-XX:-UsePerfData",
+        f"-Djava.io.tmpdir={config.temp_dir}",
+        f"-Dderby.system.home={config.temp_dir}",
+    ]
+    arguments = [
+        *("--master", config.master),
+        *("--driver-memory", config.driver_memory),
+        # By class path: jars given otherwise are copied at every start.
+        *("--driver-class-path", ":".join(jars)),
+        *("--driver-java-options", " ".join(java)),
+    ]
+    if not config.master.startswith("local"):
+        arguments += ["--jars", ",".join(jars)]
+    return [*arguments, "pyspark-shell"]
+
+
+def _settings(config: Config) -> dict[str, str]:
+    local = {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+    }
+    return {
+        **(local if config.master.startswith("local") else {}),
+        **_catalog(config),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.warehouse.dir": f"{config.temp_dir}/spark-warehouse",
+        "spark.local.dir": config.temp_dir,
+        "spark.hadoop.fs.file.impl": _LOCAL_FS,
+        "spark.sql.streaming.checkpointFileManagerClass": _CHECKPOINTS,
+        # A live batch is small: a second partition costs a task and a file, and gains nothing.
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.optimizer.runtime.rowLevelOperationGroupFilter.enabled": "false",
+        # The quotient of two DECIMAL(38,18) keeps its 18 decimals only without precision loss.
+        "spark.sql.decimalOperations.allowPrecisionLoss": "false",
+        "spark.sql.ansi.enabled": "true",
+        "spark.scheduler.mode": "FAIR",
+        "spark.cleaner.periodicGC.interval": "5min",
+        "spark.sql.streaming.minBatchesToRetain": "20",
+        "spark.sql.streaming.noDataProgressEventInterval": "5000",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
+def _catalog(config: Config) -> dict[str, str]:
+    prefix = f"spark.sql.catalog.{CATALOG}"
+    settings = {
+        "spark.sql.extensions": (
+            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+        ),
+        "spark.sql.defaultCatalog": CATALOG,
+        prefix: "org.apache.iceberg.spark.SparkCatalog",
+        f"{prefix}.type": "jdbc",
+        f"{prefix}.uri": config.catalog_uri,
+        f"{prefix}.warehouse": config.warehouse,
+        f"{prefix}.cache-enabled": "false",
+        f"{prefix}.jdbc.schema-version": "V1",
+    }
+    if config.catalog_uri.startswith("jdbc:sqlite:"):
+        # Several queries commit while readers poll: they wait for one another instead of failing.
+        settings[f"{prefix}.jdbc.journal_mode"] = "WAL"
+        settings[f"{prefix}.jdbc.busy_timeout"] = "15000"
+        settings[f"{prefix}.jdbc.synchronous"] = "NORMAL"
+    if config.catalog_user is not None:
+        settings[f"{prefix}.jdbc.user"] = config.catalog_user
+    if config.catalog_password is not None:
+        settings[f"{prefix}.jdbc.password"] = config.catalog_password
+    return settings

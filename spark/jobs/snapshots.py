@@ -1,0 +1,49 @@
+"""What an Iceberg table's own history says: the positions that its newest commits have recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import SparkSession
+
+from positions import CONSUMED, Positions, Span, advance, not_consumed, parse_positions
+from tables import Table
+
+_COMMIT_PROPERTY = f"spark.sql.iceberg.snapshot-property.{CONSUMED}"
+
+
+def consumed(session: SparkSession, table: Table) -> Positions | None:
+    """Return the positions of the newest snapshot that has them, None if none has.
+
+    Commits of maintenance carry none, so the search goes from the current snapshot to its parents.
+    """
+    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
+    iceberg = spark_tables.loadIcebergTable(session._jsparkSession, table.path)
+    snapshot = iceberg.currentSnapshot()
+    while snapshot is not None:
+        text = snapshot.summary().get(CONSUMED)
+        if text is not None:
+            return parse_positions(text)
+        parent = snapshot.parentId()
+        snapshot = None if parent is None else iceberg.snapshot(parent)
+    return None
+
+
+def reached(session: SparkSession, table: Table, after: Positions) -> Positions:
+    """Return the positions after the last of a table's own rows, seen from the positions given."""
+    rows = session.sql(
+        f"SELECT topic, partition, max(offset) + 1 AS end FROM {table.path}"
+        f" WHERE {not_consumed(after)} GROUP BY topic, partition"
+    ).collect()
+    return advance(after, [Span(row.topic, row.partition, 0, row.end) for row in rows])
+
+
+@contextmanager
+def recording(session: SparkSession, text: str) -> Iterator[None]:
+    """Have the session's commits carry these positions in their summary, and no later ones."""
+    session.conf.set(_COMMIT_PROPERTY, text)
+    try:
+        yield
+    finally:
+        session.conf.unset(_COMMIT_PROPERTY)

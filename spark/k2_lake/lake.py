@@ -1,0 +1,163 @@
+"""Opens the lake with DuckDB. Views of Iceberg tables are all there is, and nothing writes through them.
+
+Which tables there are and where each one's current metadata stands comes from the catalog (an
+Iceberg JDBC catalog in SQLite), never from guessing a version out of file names. The catalog is
+read once, and every view is bound to the snapshot that was current then: the tables agree with one
+another, and a notebook gives the same answer until it connects again.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import duckdb
+
+_DATA_DIR = ".k2"
+_MEMORY_LIMIT = "1GB"
+_THREADS = 2
+_BUSY_TIMEOUT_S = 15
+
+
+class LakeError(Exception):
+    """There is no lake, or it cannot be read. The text says what to do."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    namespace: str
+    name: str
+    #: The current metadata file, an absolute path.
+    metadata: str
+    #: None: no row was ever written.
+    snapshot_id: int | None
+
+
+def connect(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a connection with a view for every table of the lake, such as `gold.ohlcv`.
+
+    Args:
+        data_dir: the platform's data directory; K2_DATA_DIR or `.k2` without one.
+
+    Raises:
+        LakeError: there is no lake there, or it cannot be read.
+
+    """
+    folder = Path(data_dir or os.environ.get("K2_DATA_DIR") or _DATA_DIR).expanduser().resolve()
+    tables = _read_tables(_catalog(folder))
+    connection = duckdb.connect(
+        config={
+            "memory_limit": _MEMORY_LIMIT,
+            "threads": _THREADS,
+            # Else it spills into the folder that a notebook happens to run in.
+            "temp_directory": str(folder / "duckdb" / str(os.getpid())),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    for extension in ("avro", "iceberg"):
+        connection.execute(f"LOAD {_text(str(_extension(extension)))}")
+    connection.execute("SET TimeZone = 'UTC'")
+    for table in tables:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_identifier(table.namespace)}")
+        connection.execute(
+            f"CREATE VIEW {_identifier(table.namespace)}.{_identifier(table.name)} AS {_rows(table)}"
+        )
+    return connection
+
+
+def _catalog(data_dir: Path) -> Path:
+    uri = os.environ.get("K2_CATALOG_URI", "").strip()
+    if not uri:
+        return data_dir / "lake" / "catalog.db"
+    match = re.match(r"jdbc:sqlite:(/[^?]*)", uri)
+    if match is None:
+        raise LakeError(
+            "K2_CATALOG_URI names a catalog that cannot be read here: it must be jdbc:sqlite: with"
+            " an absolute path, or unset"
+        )
+    return Path(match[1])
+
+
+def _read_tables(catalog: Path) -> Sequence[_Table]:
+    no_lake = LakeError(
+        f"There is no lake yet ({catalog} holds no table): run 'bun run start' and wait for its"
+        " first bars, or set K2_DATA_DIR"
+    )
+    if not catalog.exists():
+        raise no_lake
+    try:
+        address = f"{catalog.as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S)) as connection:
+            rows = connection.execute(
+                "SELECT table_namespace, table_name, metadata_location FROM iceberg_tables"
+                " WHERE metadata_location IS NOT NULL ORDER BY 1, 2"
+            ).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            raise no_lake from error
+        raise LakeError(f"Cannot read the catalog {catalog}: {error}") from error
+    if not rows:
+        raise no_lake
+    return [_read_table(*row) for row in rows]
+
+
+def _read_table(namespace: str, name: str, location: str) -> _Table:
+    path = _path(location)
+    try:
+        metadata = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LakeError(
+            f"Cannot read the metadata of {namespace}.{name}: {error}; the lake has changed or lost"
+            " files, so connect again, and if it stays, restore the lake"
+        ) from error
+    current = metadata.get("current-snapshot-id")
+    return _Table(namespace, name, path, None if current in (None, -1) else int(current))
+
+
+def _rows(table: _Table) -> str:
+    if table.snapshot_id is None:
+        return f"SELECT * FROM iceberg_scan({_text(table.metadata)}) WHERE false"
+    snapshot = f"snapshot_from_id => {table.snapshot_id}"
+    return f"SELECT * FROM iceberg_scan({_text(table.metadata)}, {snapshot})"
+
+
+def _extension(name: str) -> Path:
+    """Return the extension's file in the package that brings it."""
+    package = f"duckdb_extension_{name}"
+    spec = importlib.util.find_spec(package)
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    for folder in folders:
+        found = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+        if found.exists():
+            return found
+    raise LakeError(
+        f"DuckDB {duckdb.__version__} has no extension {name} here: install"
+        " spark/k2_lake/requirements.txt into this Python"
+    )
+
+
+def _path(location: str) -> str:
+    """Return the path of `file:/path`, `file:///path` or a plain path."""
+    if location.startswith("/"):
+        return location
+    parts = urlsplit(location)
+    if parts.scheme != "file":
+        raise LakeError(f"{location} is not a local file: only local files can be read here")
+    return unquote(parts.path)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,67 @@
+/**
+ * What a person at the terminal wants to know of a starting platform, each once: which parts serve
+ * and how long it took, up to the first bar of every exchange in Gold. Pure: the tree in, lines
+ * out.
+ *
+ * @module
+ */
+
+import type { StatusNode } from "../actors/status/node.ts";
+
+interface Milestone {
+  /** What is said once it is reached. */
+  readonly line: string;
+  isReached(tree: StatusNode): boolean;
+}
+
+/**
+ * Makes a function that, given the tree now, returns the lines of all milestones newly reached.
+ *
+ * @param exchanges Exchanges that this process runs.
+ */
+export function announcer(exchanges: readonly string[]): (tree: StatusNode) => readonly string[] {
+  let open = milestonesOf(exchanges);
+  return (tree) => {
+    const reached = open.filter((milestone) => milestone.isReached(tree));
+    open = open.filter((milestone) => !reached.includes(milestone));
+    return reached.map(({ line }) => line);
+  };
+}
+
+function milestonesOf(exchanges: readonly string[]): readonly Milestone[] {
+  return [
+    { line: "Kafka serves", isReached: (tree) => stateOf(tree, "topics") === "finished" },
+    ...exchanges.map((exchange) => ({
+      line: `${exchange} streams`,
+      isReached: (tree: StatusNode) => {
+        const found = find(tree, (node) => node.path.endsWith(`/${exchange}/connections`));
+        const connections = found?.children ?? [];
+        return connections.length > 0 && connections.every(({ state }) => state === "streaming");
+      },
+    })),
+    { line: "Spark's queries run", isReached: (tree) => stateOf(tree, "spark") === "running" },
+    ...exchanges.map((exchange) => ({
+      line: `${exchange} has its first bar in Gold`,
+      isReached: (tree: StatusNode) => {
+        const figures = find(tree, (node) => node.id === "spark")?.figures;
+        return String(figures?.refine_gold_exchanges ?? "")
+          .split(",")
+          .includes(exchange);
+      },
+    })),
+  ];
+}
+
+function stateOf(tree: StatusNode, id: string): string | undefined {
+  return find(tree, (node) => node.id === id)?.state;
+}
+
+/** The first node, parents before children, that is as wanted. */
+function find(node: StatusNode, isWanted: (node: StatusNode) => boolean): StatusNode | undefined {
+  if (isWanted(node)) return node;
+  for (const child of node.children) {
+    const found = find(child, isWanted);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

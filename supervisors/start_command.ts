@@ -1,0 +1,261 @@
+/**
+ * `start`: opens the data directory, plants the tree, and drains it on the first signal. What can
+ * be refused is refused before anything runs: a data directory of another kind or in use, a port
+ * that is taken, a disk that is nearly full.
+ *
+ * @module
+ */
+
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { chooseFreePort, isPortFree } from "../actors/port/free_port.ts";
+import { endLeftovers } from "../actors/port/leftovers.ts";
+import {
+  bytesFree,
+  lockDataDirectory,
+  openDataDirectory,
+  type Stamp,
+  writeStamp,
+} from "../actors/settings/data_directory.ts";
+import { exit_codes, FailureError, reasonOf } from "../actors/settings/exit.ts";
+import type { Run } from "../actors/settings/invocation.ts";
+import { createLog, type Log } from "../actors/settings/log.ts";
+import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
+import { createMetrics } from "../actors/status/metrics.ts";
+import { refusePortInUse, type StatusServerInput, statusServer } from "../actors/status/server.ts";
+import manifest from "../package.json" with { type: "json" };
+import { announcer } from "./announce.ts";
+import { purposeOf, readStartOptions, type StartOptions } from "./start_options.ts";
+import { type ChildExit, type ChildSpec, startTree, type Tree } from "./supervisor.ts";
+import { type Ports, plantTree } from "./tree.ts";
+
+/** Signals that follow one another within this time are one: `bun run` repeats the group's. */
+const repeated_signal_ms = 1_000;
+/** The drain's own deadline; every child has a shorter one, so this is the last wall. */
+const drain_ms_max = 30_000;
+const announce_interval_ms = 500;
+
+/** One start: what was asked for, and where it stands. */
+interface Start {
+  readonly options: StartOptions;
+  readonly root: string;
+  readonly log: Log;
+  /** `performance.now()` when the command began, set-up apart. */
+  readonly started_ms: number;
+}
+
+export const run: Run = async ({ flags, settings, root }) => {
+  const started_ms = performance.now();
+  const options = readStartOptions(flags, settings);
+  const log = createLog({
+    format: options.log_format,
+    write: (line) => process.stderr.write(line),
+    now_ms: Date.now,
+  });
+  endOnEscape(log);
+  const release = lockDataDirectory(options.settings.data_dir);
+  try {
+    return await runPlatform({ options, root, log, started_ms });
+  } finally {
+    release();
+  }
+};
+
+async function runPlatform(start: Start): Promise<number> {
+  const { options, log } = start;
+  const { settings } = options;
+  const stamp = openDataDirectory(settings.data_dir, purposeOf(options));
+  refuseFullDisk(settings);
+  const leftovers = await endLeftovers(settings.data_dir);
+  if (leftovers.length > 0) log.warn(`Ended what an earlier start left: ${leftovers.join(", ")}`);
+  await refusePortInUse(settings.status_host, settings.status_port);
+  const ports = await choosePorts(stamp, settings);
+  writeStamp(settings.data_dir, { ...stamp, ports: { ...ports } });
+
+  const controller = new AbortController();
+  const tree = plant(start, { stamp, ports, signal: controller.signal });
+  const stopAnnouncing = announceProgress(start, tree);
+  try {
+    const reason = await Promise.race([tree.gave_up, firstSignal(log)]);
+    if (reason !== null) {
+      log.error(`K2 gave up: ${reason}`);
+      return exit_codes.failed;
+    }
+    return await drain(tree, log);
+  } finally {
+    stopAnnouncing();
+    controller.abort();
+  }
+}
+
+/** Starts the tree, with the status server as its first child. */
+function plant(
+  { options, root, log, started_ms }: Start,
+  place: { readonly stamp: Stamp; readonly ports: Ports; readonly signal: AbortSignal },
+): Tree {
+  const { stamp, ports, signal } = place;
+  const settings =
+    options.simulate === null ? options.settings : simulated(options.settings, ports.simulator);
+  const status: ChildSpec = {
+    id: "status",
+    system_id: "status",
+    kind: "worker",
+    logic: statusServer,
+    input: (incarnation): StatusServerInput => ({
+      incarnation,
+      hostname: settings.status_host,
+      port: settings.status_port,
+      token: statusToken(settings),
+      role: options.role,
+      version: manifest.version,
+      started_at_ms: Date.now() - (performance.now() - started_ms),
+      now_ms: Date.now,
+      readTree: () => tree.node(),
+      command: (path: string, command: "restart" | "stop" | "start") => tree.send(path, command),
+      metrics: createMetrics(),
+    }),
+    restart: "permanent",
+    start_ms_max: 10_000,
+    shutdown_ms: 1_000,
+  };
+  const { role, simulate } = options;
+  const cluster_id = stamp.kafka_cluster_id;
+  const parts = { role, simulate, settings, ports, cluster_id, root, log, status, signal };
+  const tree = startTree(plantTree({ ...parts, now_us: hostMicroseconds }), {
+    now_ms: Date.now,
+    signal,
+    notify: (exit) => logExit(log, exit),
+  });
+  return tree;
+}
+
+/** Wall clock in microseconds since 1970 that never goes back while the process lives. */
+function hostMicroseconds(): number {
+  return Math.floor((performance.timeOrigin + performance.now()) * 1000);
+}
+
+/** The same platform with only the URLs changed. */
+function simulated(settings: Settings, port: number): Settings {
+  const exchanges = settings.exchanges.map((exchange): ExchangeSettings => {
+    const path = URL.canParse(exchange.ws_url) ? new URL(exchange.ws_url).pathname : "/";
+    return {
+      ...exchange,
+      ws_url: `ws://127.0.0.1:${port}${path === "/" ? "" : path}`,
+      rest_url: `http://127.0.0.1:${port}`,
+    };
+  });
+  return { ...settings, exchanges };
+}
+
+/** Resolves with null at the first signal; a second one, later, ends the process at once. */
+function firstSignal(log: Log): Promise<null> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  let first_ms: number | null = null;
+  function take(signal: string): void {
+    const now_ms = performance.now();
+    if (first_ms === null) {
+      first_ms = now_ms;
+      log.info(`${signal}: draining; a second one ends at once`);
+      resolve(null);
+    } else if (now_ms - first_ms > repeated_signal_ms) {
+      log.warn("Ended at once by a second signal");
+      // The ports' stdin ends with this process, and they end with their stdin.
+      process.exit(exit_codes.failed);
+    }
+  }
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => take(signal));
+  return promise;
+}
+
+async function drain(tree: Tree, log: Log): Promise<number> {
+  const started_ms = performance.now();
+  const deadline = Promise.withResolvers<"late">();
+  const timer = setTimeout(() => deadline.resolve("late"), drain_ms_max);
+  const outcome = await Promise.race([tree.stop().then(() => "drained"), deadline.promise]);
+  clearTimeout(timer);
+  const seconds = ((performance.now() - started_ms) / 1000).toFixed(1);
+  if (outcome === "drained") {
+    log.info(`Drained in ${seconds} s`);
+    return exit_codes.done;
+  }
+  log.error(`Not drained within ${seconds} s: what was unacknowledged is lost`);
+  return exit_codes.failed;
+}
+
+function announceProgress({ options, log, started_ms }: Start, tree: Tree): () => void {
+  const exchanges = options.settings.exchanges.map(({ exchange }) => exchange);
+  const news = announcer(exchanges);
+  let is_address_told = false;
+  const timer = setInterval(() => {
+    const node = tree.node();
+    const url = node.children.find(({ id }) => id === "status")?.figures.url;
+    if (!is_address_told && typeof url === "string") {
+      is_address_told = true;
+      log.info(`Status page: ${url}`);
+    }
+    const seconds = ((performance.now() - started_ms) / 1000).toFixed(1);
+    for (const line of news(node)) log.info(`${line} (after ${seconds} s)`);
+  }, announce_interval_ms);
+  return () => clearInterval(timer);
+}
+
+function logExit(log: Log, { path, reason, verdict }: ChildExit): void {
+  if (verdict === "stopped" || verdict === "finished") return;
+  const line = `${path} ended: ${reason}`;
+  if (verdict === "restarts") log.warn(`${line}; starting it again`);
+  else if (verdict === "cools_down") log.error(`${line}; starting it again after a pause`);
+  else log.error(line);
+}
+
+function refuseFullDisk({ data_dir, disk_free_min }: Settings): void {
+  const free = bytesFree(data_dir);
+  if (free >= disk_free_min) return;
+  const mebibytes = (bytes: number) => `${Math.floor(bytes / 2 ** 20)} MiB`;
+  throw new FailureError(
+    `${data_dir} has ${mebibytes(free)} free and K2_DISK_FREE_MIN asks for ` +
+      `${mebibytes(disk_free_min)}: make room, or set K2_DATA_DIR to another disk`,
+  );
+}
+
+/** Ports that the settings fix, else those of the first start, else free ones. */
+async function choosePorts(stamp: Stamp, settings: Settings): Promise<Ports> {
+  async function choose(name: keyof Ports, fixed: number | null, variable: string) {
+    const port = fixed ?? stamp.ports[name] ?? (await chooseFreePort());
+    if (await isPortFree(port)) return port;
+    throw new FailureError(
+      `Port ${port} for ${name} is in use: stop the other program or set ${variable}`,
+    );
+  }
+  return {
+    kafka: await choose("kafka", settings.kafka.port, "K2_KAFKA_PORT"),
+    kafka_controller: await choose(
+      "kafka_controller",
+      settings.kafka.controller_port,
+      "K2_KAFKA_CONTROLLER_PORT",
+    ),
+    registry: await choose("registry", settings.registry_port, "K2_REGISTRY_PORT"),
+    simulator: await choose("simulator", settings.simulator_port, "K2_SIMULATOR_PORT"),
+  };
+}
+
+/** The token for commands: from the settings, else made at the first start of the directory. */
+function statusToken({ status_token, data_dir }: Settings): string {
+  if (status_token !== null) return status_token;
+  const file = join(data_dir, "status.token");
+  if (!existsSync(file)) {
+    writeFileSync(file, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600 });
+  }
+  chmodSync(file, 0o600);
+  return readFileSync(file, "utf8").trim();
+}
+
+/** Whatever escapes every actor ends the process: its state can no longer be trusted. */
+function endOnEscape(log: Log): void {
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.on(event, (error: unknown) => {
+      log.error(`K2 ends: ${reasonOf(error)}`);
+      process.exit(exit_codes.failed);
+    });
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Goal: every setting has the documented default, and a wrong one is refused by its name, its value
+ * and what is allowed.
+ * Method: environments as plain objects. `.env.example` is read as Bun would read it with every line
+ * switched on, and must give exactly the defaults; a recording environment finds every name read.
+ */
+
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { exchanges } from "../../../actors/exchanges/mod.ts";
+import { UsageError } from "../../../actors/settings/exit.ts";
+import { readSettings } from "../../../actors/settings/settings.ts";
+
+const example = readExample();
+
+test(".env.example lists every variable that is read, and no other", () => {
+  const names = new Set<string>();
+  const recording = new Proxy<Record<string, string | undefined>>(
+    {},
+    {
+      get(_, name) {
+        names.add(String(name));
+        return undefined;
+      },
+    },
+  );
+  readSettings(recording, exchanges);
+  expect(Object.keys(example).sort()).toEqual([...names].sort());
+});
+
+test("the values in .env.example are the defaults", () => {
+  expect(readSettings(example, exchanges)).toEqual(readSettings({}, exchanges));
+});
+
+test("the defaults are those of the interface", () => {
+  expect(readSettings({}, exchanges)).toMatchObject({
+    data_dir: resolve(".k2"),
+    kafka: { brokers: null, trades_partitions: 3, retention_ms: 86_400_000 },
+    schema_registry_url: null,
+    spark_master: null,
+    trigger_seconds: 2,
+    flush_count: 500,
+    flush_ms: 2,
+    buffer_bytes_max: 67_108_864,
+    disk_free_min: 2_147_483_648,
+    status_host: "127.0.0.1",
+    status_port: 8900,
+  });
+  const { exchanges: read } = readSettings({}, exchanges);
+  expect(read.map(({ exchange, native_symbols }) => [exchange, native_symbols])).toEqual([
+    ["binance", ["BTCUSDT", "ETHUSDT"]],
+    ["kraken", ["BTC/USD", "ETH/USD"]],
+  ]);
+});
+
+test("values are read as they are written", () => {
+  const settings = readSettings(
+    {
+      K2_EXCHANGES: " kraken ",
+      K2_KRAKEN_SYMBOLS: "BTC/USD, SOL/EUR",
+      K2_KRAKEN_WS_URL: "ws://127.0.0.1:9000/v2/",
+      K2_KAFKA_BROKERS: "a:9092,b.example:9093",
+      K2_KAFKA_SASL_PASSWORD: "secret",
+      K2_BUFFER_BYTES_MAX: "16 MiB",
+      K2_STATUS_PORT: "0",
+      K2_TRIGGER_SECONDS: "",
+    },
+    exchanges,
+  );
+  expect(settings.exchanges).toMatchObject([
+    {
+      exchange: "kraken",
+      native_symbols: ["BTC/USD", "SOL/EUR"],
+      ws_url: "ws://127.0.0.1:9000/v2",
+    },
+  ]);
+  expect(settings.kafka.brokers).toBe("a:9092,b.example:9093");
+  expect(settings.kafka.properties).toEqual({ "sasl.password": "secret" });
+  expect(settings.buffer_bytes_max).toBe(16 * 2 ** 20);
+  expect(settings.status_port).toBe(0);
+  expect(settings.trigger_seconds).toBe(2);
+});
+
+test.each([
+  ["K2_EXCHANGES", "binance,nowhere", "a list of binance, kraken"],
+  ["K2_EXCHANGES", "binance,binance", "without empty or repeated items"],
+  ["K2_BINANCE_SYMBOLS", "BTCUSDT,,ETHUSDT", "without empty or repeated items"],
+  ["K2_BINANCE_WS_URL", "https://example.test", "ws:// or wss://"],
+  ["K2_KRAKEN_REST_URL", "nonsense", "http:// or https://"],
+  ["K2_KAFKA_BROKERS", "localhost", "host:port"],
+  ["K2_KAFKA_PORT", "0", "an integer from 1 to 65535"],
+  ["K2_STATUS_PORT", "65536", "an integer from 0 to 65535"],
+  ["K2_FLUSH_COUNT", "1e3", "an integer from 1 to 10000"],
+  ["K2_FLUSH_MS", "-1", "an integer from 0 to 10000"],
+  ["K2_TRIGGER_SECONDS", "0", "an integer from 1 to 3600"],
+  ["K2_BUFFER_BYTES_MAX", "64 MB", "KiB, MiB or GiB"],
+  ["K2_BUFFER_BYTES_MAX", "1", "at least 1048576"],
+  ["K2_SPARK_DRIVER_MEMORY", "lots", "such as 1g"],
+])("%s=%s is refused", (name, value, allowed) => {
+  const read = () => readSettings({ [name]: value }, exchanges);
+  expect(read).toThrow(UsageError);
+  expect(read).toThrow(`${name} is "${value}": it must be `);
+  expect(read).toThrow(allowed);
+});
+
+/** Every assignment of the file, switched on. */
+function readExample(): Readonly<Record<string, string>> {
+  const text = readFileSync(join(import.meta.dir, "../../../.env.example"), "utf8");
+  return Object.fromEntries(
+    [...text.matchAll(/^#(K2_\w+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]),
+  );
+}

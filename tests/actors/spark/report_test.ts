@@ -1,0 +1,45 @@
+/**
+ * Goal: whatever the driver prints, the tree shows right figures and the actor never throws.
+ * Method: lines in, values out.
+ */
+
+import { expect, test } from "bun:test";
+import type { Figures } from "../../../actors/messages.ts";
+import { addProgress, readSparkReport } from "../../../actors/spark/report.ts";
+
+test("known lines are read, and fields that are no figures are left out", () => {
+  expect(readSparkReport('{"type":"ready"}')).toEqual({ type: "ready" });
+  expect(readSparkReport('{"type":"session","seconds":6.5,"pid":3}')).toEqual({
+    type: "session",
+    seconds: 6.5,
+  });
+  expect(readSparkReport('{"type":"failed","query":"refine","reason":"no disk"}')).toEqual({
+    type: "failed",
+    query: "refine",
+    reason: "no disk",
+  });
+  expect(readSparkReport('{"type":"progress","query":"refine","rows":3,"detail":{"a":1}}')).toEqual(
+    { type: "progress", query: "refine", figures: { rows: 3 } },
+  );
+});
+
+test.each(["", "null", "[]", "{", '{"type":7}', "Picked up JAVA_TOOL_OPTIONS"])(
+  "%p is passed on as an unknown line",
+  (line) => {
+    expect(readSparkReport(line)).toEqual({ type: "other", line });
+  },
+);
+
+test("figures hold a query's latest progress and the sum of its rows", () => {
+  const figures: Figures = {};
+  addProgress(figures, { query: "refine", figures: { rows: 10, lag_s: 4.5 } });
+  addProgress(figures, { query: "refine", figures: { rows: 5, lag_s: null } });
+  addProgress(figures, { query: "bronze_trades", figures: { rows: 1 } });
+  expect(figures).toEqual({
+    refine_lag_s: null,
+    refine_rows_total: 15,
+    refine_batches_total: 2,
+    bronze_trades_rows_total: 1,
+    bronze_trades_batches_total: 1,
+  });
+});

@@ -1,0 +1,93 @@
+/**
+ * Goal: readiness fails exactly when data does not flow, and says where and why.
+ * Method: a serving tree, written down, with one thing changed at a time.
+ */
+
+import { expect, test } from "bun:test";
+import { healthOf, type Role } from "../../../actors/status/health.ts";
+import type { StatusNode } from "../../../actors/status/node.ts";
+import { now_ms, sampleTree } from "./sample_tree.ts";
+
+const work = "k2/platform/work";
+const connection = `${work}/feed/exchanges/kraken/connections/0`;
+const producer = `${work}/feed/producer/producer`;
+const spark = `${work}/lake/spark`;
+const ago = (ms: number) => new Date(now_ms - ms).toISOString();
+
+test("a serving platform passes, with a word for each check", () => {
+  const { health, checks } = healthOf(sampleTree(), { role: "all", now_ms });
+  expect(health).toBe("pass");
+  expect(checks.map(({ name, reason }) => `${name} ${reason}`)).toEqual([
+    "actor has done its work",
+    "kafka Kafka acknowledges",
+    "connection streams",
+    "connection streams",
+    "lake lies 5.3 s behind",
+  ]);
+});
+
+test.each<[string, string, Partial<StatusNode>, string, string]>([
+  ["a connection that has just lost its stream", connection, lost(29_999), "warn", "is waiting"],
+  ["one that lost it 30 s ago", connection, lost(30_000), "fail", "is waiting: refused"],
+  ["an old state, lately lost", connection, down(1_000), "warn", "is connecting"],
+  ["a young state, long lost", connection, down(40_000), "fail", "is connecting"],
+  ["a refused subscription", connection, { state: "refused" }, "fail", "is refused"],
+  ["one refused symbol", connection, { figures: { refused: 1 } }, "warn", "1 of 2 symbols"],
+  ["no acknowledgements", producer, { figures: { acknowledging: false } }, "fail", "acknowledge"],
+  ["no port", producer, { state: "waiting_for_port" }, "fail", "waiting_for_port"],
+  ["full buffers", producer, { figures: { is_full: true } }, "fail", "buffers are full"],
+  ["a starting child", `${work}/feed/producer/port`, { state: "starting" }, "fail", "is starting"],
+  ["a pending child", spark, { state: "pending" }, "fail", "waits for its turn"],
+  ["a stopped child", spark, { state: "stopped" }, "fail", "was stopped"],
+  ["a lake that lies behind", spark, { figures: { refine_lag_s: 59 } }, "fail", "60.0 s behind"],
+  ["a silent lake", spark, { figures: { refine_timestamp: ago(60_000) } }, "fail", "for 60 s"],
+  ["a lake that has not begun", spark, { figures: { refine_timestamp: null } }, "warn", "not"],
+])("%s", (_, path, change, health, reason) => {
+  const report = healthOf(sampleTree({ [path]: change }), { role: "all", now_ms });
+  expect(report.health).toBe(health as "warn" | "fail");
+  const remarks = report.checks.filter(({ status }) => status !== "pass");
+  expect(remarks.map((check) => check.path)).toEqual([path]);
+  expect(remarks[0]?.reason).toContain(reason);
+});
+
+test("a lake to which nothing comes is fresh, however old its last record is", () => {
+  const figures = { refine_lag_s: 3_600, refine_lag_offsets: 0 };
+  const { health } = healthOf(sampleTree({ [spark]: { figures } }), { role: "all", now_ms });
+  expect(health).toBe("pass");
+});
+
+test("a failed supervisor is one remark, with the reason and when it is started again", () => {
+  const path = `${work}/feed/exchanges/kraken`;
+  const change = {
+    state: "failed",
+    last_exit: { reason: "too many crashes", at: ago(1) },
+    figures: { next_start_at: "2026-11-23T12:01:00.000Z" },
+  };
+  const { checks, health } = healthOf(sampleTree({ [path]: change }), { role: "all", now_ms });
+  expect(health).toBe("fail");
+  expect(checks.filter(({ status }) => status === "fail")).toEqual([
+    {
+      name: "actor",
+      path,
+      status: "fail",
+      reason: "has failed, is started again at 2026-11-23T12:01:00.000Z: too many crashes",
+    },
+  ]);
+});
+
+test.each<[Role, string]>([
+  ["feed", "pass"],
+  ["all", "fail"],
+  ["lake", "fail"],
+])("role %s with a failed driver: %s", (role, health) => {
+  const tree = sampleTree({ [spark]: { state: "failed" } });
+  expect(healthOf(tree, { role, now_ms }).health).toBe(health as "pass");
+});
+
+function lost(ms: number): Partial<StatusNode> {
+  return { state: "waiting", since: ago(ms), figures: { last_error: "refused" } };
+}
+
+function down(ms: number): Partial<StatusNode> {
+  return { state: "connecting", since: ago(41_000 - ms), figures: { down_since: ago(ms) } };
+}

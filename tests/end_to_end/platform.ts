@@ -1,0 +1,159 @@
+/**
+ * Runs K2's own commands as a user does, as processes, for the end-to-end and the long tests.
+ *
+ * @module
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { StatusNode } from "../../actors/status/node.ts";
+
+const root = resolve(import.meta.dir, "../..");
+
+export interface Output {
+  readonly exit_code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A data directory of its own, removed at the end. */
+export function temporaryDataDirectory() {
+  const base = mkdtempSync(join(tmpdir(), "k2-test-"));
+  return {
+    path: join(base, "data"),
+    [Symbol.dispose]: () => rmSync(base, { recursive: true, force: true }),
+  };
+}
+
+/** Settings of a test: nothing of the caller's `.env`, loopback ports of its own. */
+export function environmentOf(
+  data_dir: string,
+  more: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && !name.startsWith("K2_")) kept[name] = value;
+  }
+  return { ...kept, K2_DATA_DIR: data_dir, K2_STATUS_PORT: "0", ...more };
+}
+
+/** Runs one command of `package.json` to its end. */
+export async function run(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  stdin = "",
+): Promise<Output> {
+  const child = Bun.spawn(["bun", "run", ...argv], {
+    cwd: root,
+    env: { ...environment },
+    stdin: new Blob([stdin]),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, exit_code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { exit_code, stdout, stderr };
+}
+
+/** Rows of a query over the lake, every value as the command prints it. */
+export async function rowsOf(
+  sql: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<Record<string, unknown>[]> {
+  const { exit_code, stdout, stderr } = await run(["query", sql, "--format", "json"], environment);
+  if (exit_code !== 0) throw new Error(`query ended with ${exit_code}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+/** Polls until the condition gives a value, and says what was waited for when it never does. */
+export async function eventually<T>(
+  what: string,
+  condition: () => Promise<T | undefined> | T | undefined,
+  timeout_ms = 120_000,
+): Promise<T> {
+  const deadline = performance.now() + timeout_ms;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined) return value;
+    if (performance.now() > deadline) throw new Error(`Waited ${timeout_ms} ms for ${what}`);
+    await Bun.sleep(250);
+  }
+}
+
+export interface Platform {
+  readonly pid: number;
+  /** All that was written to stderr so far. */
+  log(): string;
+  url(path: string): string;
+  tree(): Promise<StatusNode>;
+  node(path: string): Promise<StatusNode>;
+  /** Sends a signal and waits for the end. */
+  stop(signal: NodeJS.Signals): Promise<number>;
+  readonly exited: Promise<number>;
+}
+
+/** Starts the platform and waits for its status server. */
+export async function startPlatform(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Platform> {
+  const child = Bun.spawn(["bun", "main.ts", "start", ...argv], {
+    cwd: root,
+    env: { ...environment },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  let log = "";
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stderr) log += decoder.decode(chunk, { stream: true });
+  })();
+  const base = await eventually(
+    "the status page's address",
+    () => {
+      if (child.exitCode !== null) throw new Error(`start ended with ${child.exitCode}: ${log}`);
+      return /http:\/\/127\.0\.0\.1:\d+/.exec(log)?.[0];
+    },
+    60_000,
+  );
+  async function tree(): Promise<StatusNode> {
+    const response = await fetch(`${base}/status`);
+    return (await response.json()).tree;
+  }
+  return {
+    pid: child.pid,
+    log: () => log,
+    url: (path) => base + path,
+    tree,
+    node: async (path) => nodeAt(await tree(), path),
+    stop: async (signal) => {
+      child.kill(signal);
+      const code = await child.exited;
+      await reading;
+      return code;
+    },
+    exited: child.exited,
+  };
+}
+
+/** The node at a path such as `k2/platform/infrastructure/broker`. */
+export function nodeAt(tree: StatusNode, path: string): StatusNode {
+  const [, ...ids] = path.split("/");
+  let node = tree;
+  for (const id of ids) {
+    const child = node.children.find((candidate) => candidate.id === id);
+    if (child === undefined) throw new Error(`There is no ${id} below ${node.path}`);
+    node = child;
+  }
+  return node;
+}
+
+/** Every node of a tree. */
+export function allNodes(tree: StatusNode): StatusNode[] {
+  return [tree, ...tree.children.flatMap(allNodes)];
+}

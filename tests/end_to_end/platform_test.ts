@@ -1,0 +1,192 @@
+/**
+ * Goal: trades of two exchanges reach Gold exactly, on the real broker, port, Spark and DuckDB,
+ * whatever is killed on the way.
+ * Method: the commands of the README as processes, in one temporary data directory: start, kill
+ * the port and the driver, compare, stop, compare with the simulator's own list, kill K2 itself,
+ * start again, compare again.
+ */
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { startOfProcess } from "../../actors/port/process.ts";
+import { differences, startSimulator } from "./ledger.ts";
+import {
+  allNodes,
+  environmentOf,
+  eventually,
+  nodeAt,
+  type Platform,
+  rowsOf,
+  run,
+  startPlatform,
+  temporaryDataDirectory,
+} from "./platform.ts";
+
+const rate = "200";
+const data = temporaryDataDirectory();
+const environment = environmentOf(data.path);
+const spark = "k2/platform/work/lake/spark";
+const port = "k2/platform/work/feed/producer/port";
+const producer = "k2/platform/work/feed/producer/producer";
+const exchanges = ["binance", "kraken"];
+const test_ms = 300_000;
+
+let platform: Platform;
+
+beforeAll(async () => {
+  platform = await startPlatform(["--simulate", "--rate", rate], environment);
+}, test_ms);
+afterAll(async () => {
+  await platform.stop("SIGKILL");
+  data[Symbol.dispose]();
+});
+
+test(
+  "every node of the tree starts, and both exchanges stream",
+  async () => {
+    await eventually("the lake", async () => {
+      const { state } = await platform.node(spark);
+      return state === "running" ? state : undefined;
+    });
+    const tree = await platform.tree();
+    for (const exchange of exchanges) {
+      const connections = nodeAt(
+        tree,
+        `k2/platform/work/feed/exchanges/${exchange}/connections`,
+      ).children;
+      expect(connections.map(({ state }) => state)).toEqual(["streaming"]);
+    }
+    for (const node of allNodes(tree)) {
+      if (node.kind === "port") expect(node.pid).toBeGreaterThan(1);
+      expect(node.restarts.total).toBe(0);
+    }
+  },
+  test_ms,
+);
+
+test(
+  "bars of both exchanges stand in Gold",
+  async () => {
+    await goldBars();
+    expect((await fetch(platform.url("/livez"))).status).toBe(200);
+    await eventually("readiness", async () => {
+      const { status } = await fetch(platform.url("/readyz"));
+      return status === 200 ? status : undefined;
+    });
+    const metrics = await (await fetch(platform.url("/metrics"))).text();
+    expect(metrics).toMatch(/^k2_\w+_total\{?.* \d+$/m);
+  },
+  test_ms,
+);
+
+test(
+  "a killed port and a killed driver come back",
+  async () => {
+    for (const path of [port, spark]) {
+      const { pid } = await platform.node(path);
+      process.kill(Number(pid), "SIGKILL");
+      await eventually(`${path} to come back`, async () => {
+        const node = await platform.node(path);
+        return node.restarts.total === 1 && node.pid !== pid && node.state === "running"
+          ? node
+          : undefined;
+      });
+    }
+    const { figures } = await platform.node(spark);
+    const before = Number(figures.refine_rows_total);
+    await eventually("the new driver to refine", async () => {
+      const node = await platform.node(spark);
+      return Number(node.figures.refine_rows_total) > before ? node : undefined;
+    });
+  },
+  test_ms,
+);
+
+test(
+  "a live lake validates, and the status command shows the tree",
+  async () => {
+    const validated = await run(["validate"], environment);
+    expect(validated.stdout + validated.stderr).not.toMatch(/violat\w+ [1-9]/);
+    expect(validated.exit_code).toBe(0);
+    const status = await run(["status"], {
+      ...environment,
+      K2_STATUS_PORT: new URL(platform.url("/")).port,
+    });
+    expect(status.exit_code).toBe(0);
+    expect(status.stdout).toContain("spark");
+  },
+  test_ms,
+);
+
+test(
+  "a second start on the same data directory is refused",
+  async () => {
+    const { exit_code, stderr } = await run(["start", "--simulate"], environment);
+    expect(stderr).toContain(`in use by process ${platform.pid}`);
+    expect(exit_code).toBe(2);
+  },
+  test_ms,
+);
+
+test(
+  "SIGTERM drains everything within 30 s, and nothing stays behind",
+  async () => {
+    const pids = allNodes(await platform.tree()).flatMap(({ pid }) => pid ?? []);
+    const { figures } = await platform.node(producer);
+    expect(Number(figures.acknowledged_total)).toBeGreaterThan(0);
+    const started_ms = performance.now();
+    expect(await platform.stop("SIGTERM")).toBe(0);
+    expect(performance.now() - started_ms).toBeLessThan(30_000);
+    for (const pid of pids) expect(startOfProcess(Number(pid))).toBeNull();
+  },
+  test_ms,
+);
+
+test(
+  "Gold equals the simulator's list, digit by digit, and a stopped lake validates",
+  () => expectExact(),
+  test_ms,
+);
+
+test(
+  "after kill -9 no process stays behind, and the next start goes on exactly",
+  async () => {
+    const second = await startPlatform(["--simulate", "--rate", rate], environment);
+    await eventually("new trades in Gold", async () => {
+      const node = await second.node(spark);
+      return Number(node.figures.refine_rows_total ?? 0) > 1000 ? node : undefined;
+    });
+    const pids = allNodes(await second.tree()).flatMap(({ pid }) => pid ?? []);
+    await second.stop("SIGKILL");
+    await eventually("the ports to end", () =>
+      pids.every((pid) => startOfProcess(Number(pid)) === null) ? true : undefined,
+    );
+    const validated = await run(["validate"], environment);
+    expect(validated.exit_code).toBe(0);
+  },
+  test_ms,
+);
+
+/** Waits for a one-minute bar of every exchange. */
+async function goldBars(): Promise<void> {
+  await eventually("Gold bars of both exchanges", async () => {
+    const { exit_code, stdout } = await run(
+      ["query", "SELECT DISTINCT exchange FROM gold.ohlcv ORDER BY 1", "--format", "json"],
+      environment,
+    );
+    if (exit_code !== 0) return undefined;
+    const found = JSON.parse(stdout).map((row: { exchange: string }) => row.exchange);
+    return Bun.deepEquals(found, exchanges) ? found : undefined;
+  });
+}
+
+async function expectExact(): Promise<void> {
+  await using simulator = await startSimulator(["--rate", rate], environment);
+  const { found, counts } = await differences(simulator.url, environment);
+  expect(found.slice(0, 5)).toEqual([]);
+  expect(Object.keys(counts).length).toBe(4);
+  for (const count of Object.values(counts)) expect(count).toBeGreaterThan(100);
+  const validated = await run(["validate"], environment);
+  expect(validated.exit_code).toBe(0);
+  const [bars] = await rowsOf("SELECT count(*)::INT AS n FROM gold.ohlcv", environment);
+  expect(Number(bars?.n)).toBeGreaterThan(0);
+}

@@ -1,0 +1,235 @@
+"""Makes a small real lake, and copies of it with one fault each, for the tests that read lakes.
+
+    PYTHONPATH=spark/jobs python tests/spark/make_lake.py FOLDER
+
+Spark's own code takes trades of two exchanges through Bronze, Silver and Gold. A copy is a catalog
+of its own, `FOLDER/<name>/lake/catalog.db`, over the same files: no file of an Iceberg table ever
+changes, so that a table's state is the one metadata file that its catalog names. Once a fault has
+been planted and its catalog copied, the tables are rolled back.
+
+    empty         the tables, before the first batch
+    before_<...>  taken in the middle of the last batch, when it came to that table
+    whole         every batch done, and Bronze a record ahead
+    <check>.<n>   with a fault that the check of that name is for
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from config import Config
+from lake import MINUTE_US, NOON_US, Lake, encode, trade
+from pyspark.sql import SparkSession
+from session import open_session
+from tables import BRONZE_DEAD_LETTERS, GOLD_OHLCV, TABLES, definitions
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY_US = 1440 * MINUTE_US
+
+#: The trade that is told twice, by the stream and by a backfill.
+TOLD_TWICE = "binance:BTCUSDT:115"
+#: A trade in the middle of its minute, which gives no bar its open, high, low or close.
+AMONG_OTHERS = "kraken:BTC/USD:133"
+EPSILON = "CAST(0.000000000000000001 AS DECIMAL(38,18))"
+
+
+def trades_of(numbers: Iterable[int], start_us: int = NOON_US) -> list[dict[str, Any]]:
+    """Return a trade of each exchange for each number."""
+    trades = []
+    for number in numbers:
+        timestamp = start_us + number * 700_000
+        trades.append(trade(number, timestamp=timestamp))
+        trades.append(
+            trade(
+                number,
+                exchange="binance",
+                native_symbol="BTCUSDT",
+                symbol="BTC/USDT",
+                quote_asset="USDT",
+                price=f"{59_990 + number * 7 % 31}.{number % 100:02d}",
+                quantity=f"0.{number % 97 + 1:05d}",
+                timestamp=timestamp + 123_456,
+            )
+        )
+    return trades
+
+
+def large_trades() -> list[dict[str, Any]]:
+    """Return trades whose sums and products need all digits of DECIMAL(38,18)."""
+    market = {
+        "exchange": "binance",
+        "native_symbol": "SHIBBTC",
+        "symbol": "SHIB/BTC",
+        "base_asset": "SHIB",
+        "quote_asset": "BTC",
+    }
+    sizes = {
+        1: ("0.000000000000000001", "90000000000000000000"),
+        2: ("0.000000000000000003", "9999999999999999999"),
+        3: ("1.000000001", "0.999999999"),
+        # A minute later: from here on no type holds the volume of the longer bars.
+        61: ("12345678901.123456789", "0.000000003"),
+    }
+    return [
+        trade(number, price=price, quantity=quantity, **market)
+        for number, (price, quantity) in sizes.items()
+    ]
+
+
+def build(spark: SparkSession, folder: Path, catalog: Path) -> None:
+    """Fill the session's lake and leave the copies in the folder."""
+
+    def copy(name: str) -> None:
+        (folder / name / "lake").mkdir(parents=True)
+        with (
+            sqlite3.connect(catalog) as source,
+            sqlite3.connect(folder / name / "lake" / "catalog.db") as target,
+        ):
+            source.backup(target)
+
+    for table in TABLES:
+        spark.sql(f"DROP TABLE IF EXISTS {table.path}")
+    for definition in definitions():
+        spark.sql(definition)
+    copy("empty")
+
+    lake = Lake(spark)
+    lake.take(trades_of(range(1, 40), NOON_US - DAY_US))
+    lake.take([*trades_of(range(40, 500)), *large_trades()])
+    first = trades_of([115])[1]
+    again = {
+        **first,
+        "source": "BACKFILL",
+        "timestamp": first["timestamp"] + 1,
+        "connection_id": "binance-rest-1",
+    }
+    rows = lake.land([encode(again), b"not a trade", *map(encode, trades_of(range(500, 520)))])
+    rows += lake.land(map(encode, trades_of(range(520, 530))), partition=1)
+    _land_dead_letters(spark)
+    lake.refinery(lambda table: copy(f"before_{table}")).refine(lake.batch(rows))
+    lake.land([encode(trade(9000))])
+    copy("whole")
+
+    for name, statements in faults().items():
+        before = {
+            table: _main_snapshot(spark, table) for table in map(_table_of, statements)
+        }
+        for text in statements:
+            spark.sql(text)
+        copy(name)
+        for table, snapshot in before.items():
+            spark.sql(f"CALL lake.system.set_current_snapshot('{table}', {snapshot})")
+
+    lake.refinery().refine(lake.batch(lake.land([b"not", b"trades", b"either"])))
+    copy("quarantine_rate.1")
+
+
+def faults() -> Mapping[str, tuple[str, ...]]:
+    """Return what is planted, by the name of the check that must find it."""
+    bar = (
+        "exchange = 'kraken' AND interval = '5m'"
+        " AND window_start = TIMESTAMP '2026-08-26 12:00:00Z'"
+    )
+    twice = f"message_id = '{TOLD_TWICE}' AND source = 'BACKFILL'"
+    silver = "UPDATE lake.silver.trades SET"
+    gold = "UPDATE lake.gold.trades SET"
+    bars = "UPDATE lake.gold.ohlcv SET"
+    one = f"message_id = '{AMONG_OTHERS}'"
+    return {
+        "bronze_offsets.1": (
+            "INSERT INTO lake.bronze.trades SELECT * FROM lake.bronze.trades"
+            " WHERE partition = 0 AND offset = 5",
+        ),
+        "bronze_offsets.2": (
+            "DELETE FROM lake.bronze.trades WHERE CAST(value AS STRING) = 'not a trade'",
+            "DELETE FROM lake.silver.quarantine WHERE true",
+        ),
+        "silver_conservation.1": ("DELETE FROM lake.silver.quarantine WHERE true",),
+        "silver_conservation.2": (
+            f"INSERT INTO lake.silver.trades SELECT * FROM lake.silver.trades WHERE {twice}",
+        ),
+        "silver_conflicts.1": (f"{silver} side = 'SELL' WHERE {twice}",),
+        "silver_conflicts.2": (
+            f"{silver} timestamp = timestamp + INTERVAL '0.000001' SECOND WHERE {twice}",
+        ),
+        "silver_products.1": (
+            f"{silver} quote_quantity = quote_quantity + {EPSILON} WHERE {twice}",
+        ),
+        "gold_unique.1": (
+            f"INSERT INTO lake.gold.trades SELECT * FROM lake.gold.trades WHERE {one}",
+        ),
+        "gold_completeness.1": (
+            f"{silver} message_id = 'binance:BTCUSDT:9000', trade_id = '9000' WHERE {twice}",
+        ),
+        "gold_origin.1": (f"{gold} price = price + {EPSILON} WHERE {one}",),
+        "gold_origin.2": (f"{gold} side = IF(side = 'BUY', 'SELL', 'BUY') WHERE {one}",),
+        "gold_partitions.1": (f"{gold} exchange_hour = exchange_hour + 1 WHERE {one}",),
+        "bar_windows.1": (_insert_bar(bar, "window_start + INTERVAL 1 SECOND"),),
+        "bar_windows.2": (f"{bars} window_end = window_end + INTERVAL 1 MINUTE WHERE {bar}",),
+        "bar_windows.3": (_insert_bar(bar, "window_start"),),
+        "bar_set.1": (f"DELETE FROM lake.gold.ohlcv WHERE {bar}",),
+        "bar_set.2": (_insert_bar(bar, "window_start - INTERVAL 5 MINUTE"),),
+        "bar_counts.1": (f"{bars} trade_count = trade_count + 1 WHERE {bar}",),
+        "bar_prices.1": (f"{bars} open = open + {EPSILON} WHERE {bar}",),
+        "bar_prices.2": (f"{bars} last_trade_id = '1' WHERE {bar}",),
+        "bar_order.1": (f"{bars} high = low - {EPSILON} WHERE {bar}",),
+        "bar_volumes.1": (f"{bars} volume = volume + {EPSILON} WHERE {bar}",),
+        "bar_volumes.2": (f"{bars} quote_volume = quote_volume - {EPSILON} WHERE {bar}",),
+        "bar_vwap.1": (f"{bars} vwap = vwap + {EPSILON} WHERE {bar}",),
+    }
+
+
+def _insert_bar(where: str, window_start: str) -> str:
+    start = f"({window_start})"
+    values = {"window_start": start, "window_end": f"{start} + INTERVAL 5 MINUTE"}
+    columns = (values.get(name, f"`{name}`") for name in GOLD_OHLCV.column_names)
+    return (
+        f"INSERT INTO lake.gold.ohlcv SELECT {', '.join(columns)}"
+        f" FROM lake.gold.ohlcv WHERE {where}"
+    )
+
+
+def _land_dead_letters(spark: SparkSession) -> None:
+    spark.sql(
+        f"INSERT INTO {BRONZE_DEAD_LETTERS.path} SELECT 'market.crypto.dead_letters', 0, id,"
+        f" timestamp_micros({NOON_US}), NULL, X'00' FROM range(3)"
+    )
+
+
+def _main_snapshot(spark: SparkSession, table: str) -> int:
+    return int(spark.sql(f"SELECT snapshot_id FROM {table}.refs WHERE name = 'main'").first()[0])
+
+
+def _table_of(statement: str) -> str:
+    return next(word for word in statement.split() if word.startswith("lake."))
+
+
+def main(folder: Path) -> None:
+    """Make everything in a folder that does not exist yet."""
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as temp_dir:
+        config = Config(
+            bootstrap_servers="127.0.0.1:9",
+            trade_topics=("trades",),
+            schema_registry_url="http://127.0.0.1:9",
+            catalog_uri=f"jdbc:sqlite:{folder}/catalog.db",
+            warehouse=f"file://{folder}/warehouse",
+            checkpoint_dir=f"{folder}/checkpoints",
+            temp_dir=temp_dir,
+            jars_dir=str(ROOT / ".setup" / "spark"),
+            master="local[1]",
+        )
+        spark = open_session(config)
+        try:
+            build(spark, folder, folder / "catalog.db")
+        finally:
+            spark.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())

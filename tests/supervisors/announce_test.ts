@@ -1,0 +1,51 @@
+/**
+ * Goal: a person hears once of each part that begins to serve.
+ * Method: trees by hand, growing.
+ */
+
+import { expect, test } from "bun:test";
+import type { StatusNode } from "../../actors/status/node.ts";
+import { announcer } from "../../supervisors/announce.ts";
+
+function node(path: string, more: Partial<StatusNode> = {}): StatusNode {
+  return {
+    id: path.split("/").at(-1) ?? "",
+    path,
+    kind: "worker",
+    state: "starting",
+    since: "2026-01-01T00:00:00Z",
+    restarts: { total: 0, in_window: 0, max: 0, window_ms: 0 },
+    last_exit: null,
+    figures: {},
+    children: [],
+    ...more,
+  };
+}
+
+test("each milestone is told once, when it is reached", () => {
+  const news = announcer(["kraken"]);
+  expect(news(node("k2"))).toEqual([]);
+  const connection = node("k2/kraken/connections/0", { state: "streaming" });
+  const connections = node("k2/kraken/connections", { children: [connection] });
+  const topics = node("k2/topics", { state: "finished" });
+  expect(news(node("k2", { children: [topics, connections] }))).toEqual([
+    "Kafka serves",
+    "kraken streams",
+  ]);
+  const figures = { refine_gold_exchanges: "binance,kraken" };
+  const spark = node("k2/spark", { state: "running", figures });
+  expect(news(node("k2", { children: [topics, connections, spark] }))).toEqual([
+    "Spark's queries run",
+    "kraken has its first bar in Gold",
+  ]);
+  expect(news(node("k2", { children: [topics, connections, spark] }))).toEqual([]);
+});
+
+test("an exchange with one connection that does not stream is not announced", () => {
+  const news = announcer(["kraken"]);
+  const children = ["streaming", "waiting"].map((state, at) =>
+    node(`k2/kraken/connections/${at}`, { state }),
+  );
+  const connections = node("k2/kraken/connections", { children });
+  expect(news(node("k2", { children: [connections] }))).toEqual([]);
+});

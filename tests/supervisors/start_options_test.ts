@@ -1,0 +1,46 @@
+/**
+ * Goal: flags of `start` win over settings, and a wrong one is told with what is allowed.
+ * Method: the pure reader, with settings from an empty environment.
+ */
+
+import { expect, test } from "bun:test";
+import { exchanges } from "../../actors/exchanges/mod.ts";
+import { readSettings } from "../../actors/settings/settings.ts";
+import { readStartOptions } from "../../supervisors/start_options.ts";
+
+const settings = readSettings({}, exchanges);
+
+test("without flags the settings stand, for live trades and all roles", () => {
+  const options = readStartOptions({}, settings);
+  expect(options).toMatchObject({ role: "all", simulate: null, log_format: "text" });
+  expect(options.settings.exchanges.map(({ exchange }) => exchange)).toEqual(["binance", "kraken"]);
+});
+
+test("--exchanges and --symbols choose what runs", () => {
+  const chosen = readStartOptions({ symbols: "kraken:BTC/USD,kraken:DOGE/USD" }, settings);
+  expect(chosen.settings.exchanges).toEqual([
+    expect.objectContaining({ exchange: "kraken", native_symbols: ["BTC/USD", "DOGE/USD"] }),
+  ]);
+  const one = readStartOptions({ exchanges: "binance" }, settings);
+  expect(one.settings.exchanges.map(({ exchange }) => exchange)).toEqual(["binance"]);
+});
+
+test("--simulate takes a rate and a seed", () => {
+  const options = readStartOptions({ simulate: true, rate: "500", seed: "7" }, settings);
+  expect(options.simulate).toEqual({ rate: 500, seed: 7 });
+});
+
+test.each([
+  [{ role: "half" }, '--role is "half": it must be one of all, feed, lake'],
+  [{ log: "xml" }, '--log is "xml": it must be one of text, json'],
+  [{ simulate: true, rate: "0" }, '--rate is "0": it must be an integer from 1 to 1000000'],
+  [{ simulate: true, rate: "1e3" }, '--rate is "1e3"'],
+  [{ rate: "5" }, "--rate and --seed belong to the simulator"],
+  [{ role: "feed" }, "--role feed needs K2_KAFKA_BROKERS and K2_SCHEMA_REGISTRY_URL"],
+  [{ exchanges: "nasdaq" }, '--exchanges is "nasdaq": it must be a list of binance, kraken'],
+  [{ symbols: "BTCUSDT" }, '--symbols has "BTCUSDT": it must be <exchange>:<native symbol>'],
+  [{ symbols: "binance:" }, '--symbols has "binance:"'],
+  [{ exchanges: "kraken", symbols: "binance:BTCUSDT" }, "the exchange being one of kraken"],
+])("%p is refused", (flags, message) => {
+  expect(() => readStartOptions(flags, settings)).toThrow(message);
+});
