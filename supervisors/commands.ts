@@ -209,14 +209,14 @@ Ten minutes under load with kills in between. The last line is "N passed, N fail
 const setup: Command = {
   name: "setup",
   summary: "set up everything and end",
-  usage: `bun main.ts setup
+  usage: `bun main.ts setup [STEP…]
 
-Installs and builds all that any command needs. Every command does this for itself; this one
-serves images and caches.`,
+Installs and builds all that any command needs, or only the named steps. Every command does this
+for itself; this one serves images and caches.`,
   options: {},
-  positionals_max: 0,
-  setup: everything,
-  load: async () => ({ run: async () => 0 }),
+  positionals_max: 20,
+  setup: () => [],
+  load: () => import("../actors/setup/setup_command.ts"),
 };
 
 /** Every command, in the order of the list that `bun main.ts --help` prints. */
@@ -258,9 +258,9 @@ function everything(): readonly StepName[] {
 function checkStart({ flags, settings }: Invocation): void {
   const options = readStartOptions(flags, settings);
   const { data_dir } = settings;
-  readStamp(data_dir, purposeOf(options));
   const holder = lockHolder(data_dir);
   if (holder !== null) throw inUse(data_dir, holder.pid);
+  readStamp(data_dir, purposeOf(options));
 }
 
 function stepsOfStart(flags: Flags, settings: Settings): readonly StepName[] {

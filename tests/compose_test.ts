@@ -45,7 +45,7 @@ test("compose.yaml is valid by the Compose specification", () => {
   ]);
   expect(checked.stdout.toString() + checked.stderr.toString()).toStartWith("ok --");
   expect(checked.exitCode).toBe(0);
-});
+}, 60_000);
 
 test("it has a broker, a registry, a feed and a lake", () => {
   expect(Object.keys(compose.services).sort()).toEqual(["broker", "feed", "lake", "registry"]);

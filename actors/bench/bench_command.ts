@@ -31,9 +31,8 @@ export async function run({ flags, positionals }: Invocation): Promise<number> {
   const measurement = measure(stretch(frames, exchanges));
   const { trades, seconds, cpu_s, floor_cpu_s, rss_bytes, floor_ratio } = measurement;
   if (trades === 0) throw new FailureError("Cannot measure: the frames hold no readable trade");
-  process.stderr.write(
-    `${nsPerTrade(cpu_s, trades)} ns of CPU a trade, the floor ${nsPerTrade(floor_cpu_s, trades)}\n`,
-  );
+  const [our_ns, floor_ns] = [cpu_s, floor_cpu_s].map((value) => nsPerTrade(value, trades));
+  process.stderr.write(`${our_ns} ns of CPU a trade, the floor ${floor_ns}\n`);
   await Bun.write(
     Bun.stdout,
     `trades=${trades} seconds=${seconds.toFixed(4)} cpu_s=${cpu_s.toFixed(4)} ` +

@@ -60,7 +60,7 @@ function krakenFrame(index: number, random: Random): BenchFrame {
     const time = new Date((start_us + index * us_per_ms) / us_per_ms).toISOString().slice(0, 23);
     items.push(
       `{"symbol":"${symbol}","side":"${random(2) === 0 ? "buy" : "sell"}",` +
-        `"price":${symbol === "BTC/USD" ? 77_000 + random(999) : 2000 + random(99)}.${random(10)},` +
+        `"price":${(symbol === "BTC/USD" ? 77_000 : 2000) + random(999)}.${random(10)},` +
         `"qty":0.${digits(random, 7)}${1 + random(9)},` +
         `"ord_type":"${random(2) === 0 ? "limit" : "market"}",` +
         `"trade_id":${105_994_519 + index * 50 + item},"timestamp":"${time}${digits(random, 3)}Z"}`,

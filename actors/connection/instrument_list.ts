@@ -10,11 +10,11 @@
  */
 
 import type { ExchangeAdapter } from "../exchanges/adapter.ts";
+import type { CachedInstruments } from "../exchanges/instrument_cache.ts";
 import type { Instrument } from "../messages.ts";
 import { reasonOf } from "../settings/exit.ts";
 import type { Log } from "../settings/log.ts";
 import { backoffMs, retryAfterMs } from "./backoff.ts";
-import type { CachedInstruments } from "./instrument_cache.ts";
 import { type Reachability, withoutCredentials } from "./reachability.ts";
 import { readRefusal } from "./refusal.ts";
 import type { GetPage } from "./rest.ts";

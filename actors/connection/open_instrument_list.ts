@@ -6,12 +6,12 @@
  */
 
 import type { ExchangeAdapter } from "../exchanges/adapter.ts";
-import type { Log } from "../settings/log.ts";
 import {
   instrumentCachePath,
   readInstrumentCache,
   writeInstrumentCache,
-} from "./instrument_cache.ts";
+} from "../exchanges/instrument_cache.ts";
+import type { Log } from "../settings/log.ts";
 import { createInstrumentList, type InstrumentList } from "./instrument_list.ts";
 import type { Reachability } from "./reachability.ts";
 import { getPage } from "./rest.ts";

@@ -140,7 +140,8 @@ const usual_event = [
   `${gap}"q":${gap}"(${positive_decimal})",`,
   // Order ids, which the exchange sent until 2024.
   `(?:${gap}"b":${gap}${integer},${gap}"a":${gap}${integer},)?`,
-  String.raw`${gap}"T":${gap}(${epoch}),${gap}"m":${gap}(true|false),${gap}"M":${gap}(true|false)\}`,
+  `${gap}"T":${gap}(${epoch}),${gap}"m":${gap}(true|false),`,
+  String.raw`${gap}"M":${gap}(true|false)\}`,
 ].join("");
 const wrapper = String.raw`\{"stream":${gap}"${plain_text}",${gap}"data":${gap}`;
 const usual_wrapped = new RegExp(`^${wrapper}${usual_event}\\}$`);

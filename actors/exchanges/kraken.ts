@@ -3,7 +3,7 @@
  *
  * | message | means | source |
  * |---|---|---|
- * | `channel: "trade"`, `type: "update"` | new trades, several in one; `side` is the taker's | [1] |
+ * | `channel: "trade"`, `type: "update"` | new trades, many in one; `side` is the taker's | [1] |
  * | the same with `type: "snapshot"` | the last 50 trades, on subscribing; may be empty | [1] |
  * | `method: "subscribe"` with `success` | the answer for one symbol | [2] |
  * | `channel: "heartbeat"` | about every second when nothing else flows | [3] |
@@ -101,7 +101,10 @@ function subscribe(
 }
 
 const usual_head = new RegExp(
-  String.raw`^\{"channel":${gap}"trade",${gap}"type":${gap}"(update|snapshot)",${gap}"data":${gap}\[`,
+  [
+    String.raw`^\{"channel":${gap}"trade",${gap}"type":${gap}"(update|snapshot)",`,
+    String.raw`${gap}"data":${gap}\[`,
+  ].join(""),
 );
 /** The usual item, its members captured: symbol, side, price, qty, ord_type, trade_id. */
 const usual_item = new RegExp(

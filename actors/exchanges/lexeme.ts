@@ -20,7 +20,7 @@ export const plain_text = String.raw`[ !#-\[\]-~]*`;
 /** As `plain_text`, with something in it. */
 export const name = String.raw`[ !#-\[\]-~]+`;
 
-/** A decimal above zero that decimal(38,18) holds. What follows it must be no digit and no point. */
+/** A decimal above zero that decimal(38,18) holds; neither digit nor point may follow it. */
 export const positive_decimal = String.raw`(?!0(?:\.0*)?[^.\d])(?:0|[1-9]\d{0,19})(?:\.\d{1,18})?`;
 
 /** An integer of JSON, of any size. */

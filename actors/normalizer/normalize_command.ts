@@ -11,10 +11,10 @@
 import { close, open } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { promisify } from "node:util";
+import { instrumentCachePath, readInstrumentCache } from "../exchanges/instrument_cache.ts";
 import { exchanges } from "../exchanges/mod.ts";
 import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
-import { readCachedInstruments } from "./cached_instruments.ts";
 import { createLineNormalizer, type LineResult, type NormalizeLine } from "./line_normalizer.ts";
 import { type Line, readLines } from "./lines.ts";
 import { PipeClosedError, TextOutput } from "./text_output.ts";
@@ -100,9 +100,15 @@ function knownExchanges(data_dir: string) {
   return Promise.all(
     exchanges.map(async (adapter) => ({
       adapter,
-      instruments: await readCachedInstruments(data_dir, adapter.exchange),
+      instruments: await cachedInstruments(data_dir, adapter.exchange),
     })),
   );
+}
+
+/** Names of assets are a courtesy here: without a cached list they are null. */
+async function cachedInstruments(data_dir: string, exchange: string) {
+  const cached = await readInstrumentCache(instrumentCachePath(data_dir, exchange));
+  return cached?.instruments ?? [];
 }
 
 interface Work {

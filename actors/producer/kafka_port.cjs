@@ -32,13 +32,18 @@ const queue_full = -184;
 const queue_full_wait_ms = 5;
 const connect_ms_max = 10_000;
 const disconnect_ms_max = 2_000;
-/** What the records of a batch are multiplied by, so that one number names batch and record. */
+/** A batch's slot times this, plus a record's index, is the one number that names the record. */
 const record_factor = 65_536;
 const header_bytes = 8;
 const exit_retry = 75;
 
-/** Batches with unsettled records: id to { left, refusals, frame, offsets }. */
-const open_batches = new Map();
+/**
+ * Batches with unsettled records, by slot. The client keeps the number of each record that is on
+ * its way; as slots are used again it stays below 2^31, where V8 needs no object for it: with ids
+ * in their place the collector had thousands more to look after.
+ */
+const open_batches = [];
+const free_slots = [];
 /** Records that were refused among others, as [batch, index]: each is tried once more, alone. */
 const suspects = [];
 let outstanding = 0;
@@ -86,9 +91,11 @@ function pump() {
 function openBatch(frame) {
   const id = frame.readUIntLE(0, 6);
   const count = frame.readUInt16LE(6);
-  const batch = { id, count, left: count, next: 0, offset: header_bytes, refusals: [], frame };
-  batch.offsets = new Uint32Array(count);
-  open_batches.set(id, batch);
+  const slot = free_slots.pop() ?? open_batches.length;
+  const offsets = new Uint32Array(count);
+  const progress = { left: count, next: 0, offset: header_bytes, refusals: [] };
+  const batch = { id, slot, count, frame, offsets, ...progress };
+  open_batches[slot] = batch;
   return batch;
 }
 
@@ -98,7 +105,7 @@ function produceNext(batch) {
   const start = batch.offset;
   batch.offsets[index] = start;
   const record = readRecord(batch.frame, start);
-  const code = produce(batch.id * record_factor + index, record);
+  const code = produce(batch.slot * record_factor + index, record);
   if (code === queue_full) {
     process.stdin.pause();
     setTimeout(pump, queue_full_wait_ms);
@@ -139,7 +146,7 @@ function produce(opaque, { topic, key, value }) {
 
 function onDelivered(error, report) {
   const index = report.opaque % record_factor;
-  const batch = open_batches.get((report.opaque - index) / record_factor);
+  const batch = open_batches[(report.opaque - index) / record_factor];
   outstanding -= 1;
   if (!error) {
     settle(batch, index, 0);
@@ -161,7 +168,7 @@ function produceSuspect() {
   is_alone = true;
   const [batch, index] = suspects[0];
   const code = produce(
-    batch.id * record_factor + index,
+    batch.slot * record_factor + index,
     readRecord(batch.frame, batch.offsets[index]),
   );
   if (code === queue_full) {
@@ -181,7 +188,8 @@ function settle(batch, index, code) {
   if (code !== 0) batch.refusals.push(`${index}:${refusal_reasons.get(code) ?? "record_invalid"}`);
   batch.left -= 1;
   if (batch.left > 0) return;
-  open_batches.delete(batch.id);
+  open_batches[batch.slot] = undefined;
+  free_slots.push(batch.slot);
   const refusals = batch.refusals.length === 0 ? "" : ` ${batch.refusals.join(",")}`;
   printLine(`A ${batch.id}${refusals}`);
 }

@@ -8,7 +8,11 @@
 import { Database } from "bun:sqlite";
 import { FailureError } from "../settings/exit.ts";
 
-/** Takes the lock; calling the result gives it back. */
+/**
+ * Takes the lock; calling the result gives it back. Keep the result: dropping it closes the file.
+ *
+ * @throws {FailureError} where it is not free in time; the signal's reason where that aborts.
+ */
 export async function takeLock(
   path: string,
   options: {

@@ -53,7 +53,9 @@ export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, rece
   let failure = "";
   let is_stopping = false;
   report.state = "starting";
-  mkdirSync(config.temp_dir, { recursive: true });
+  for (const folder of [config.temp_dir, config.checkpoint_dir]) {
+    mkdirSync(folder, { recursive: true });
+  }
   const port = spawnPort({
     name: "spark",
     command: [join(root, ".setup/python/bin/python"), join(root, "spark/jobs/driver.py")],
@@ -68,7 +70,9 @@ export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, rece
     },
     onExit: (exit) => {
       if (is_stopping && exit.code === 0) return incarnation.exit({ kind: "normal" });
-      if (!is_stopping && !signal.aborted) for (const words of last_words) log.info(words);
+      // Where the driver did not say itself why it ends, what it wrote last may.
+      const is_unexplained = failure === "" && !is_stopping && !signal.aborted;
+      if (is_unexplained) for (const words of last_words) log.info(`spark: ${words}`);
       incarnation.exit({ kind: "crash", reason: failure === "" ? exit.reason : failure });
     },
   });

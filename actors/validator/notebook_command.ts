@@ -23,14 +23,17 @@ export async function run(invocation: Invocation): Promise<number> {
         "run 'bun run start' and wait for its first bars, or set K2_DATA_DIR",
     );
   }
-  const jupyter = Bun.spawn(jupyterCommand(root, { has_browser: flags["no-browser"] !== true }), {
-    cwd: join(root, "spark", "notebooks"),
-    env: { ...environment, ...jupyterEnvironment(root, settings.data_dir) },
-    stdin: "inherit",
-    // stdout is for results, and Jupyter has none.
-    stdout: process.stderr.fd,
-    stderr: "inherit",
-  });
+  const jupyter = Bun.spawn(
+    [...jupyterCommand(root, { has_browser: flags["no-browser"] !== true })],
+    {
+      cwd: join(root, "spark", "notebooks"),
+      env: { ...environment, ...jupyterEnvironment(root, settings.data_dir) },
+      stdin: "inherit",
+      // stdout is for results, and Jupyter has none.
+      stdout: process.stderr.fd,
+      stderr: "inherit",
+    },
+  );
   // Ctrl-C reaches Jupyter by itself, being in the same group; a SIGTERM does not.
   function passOn(signal: NodeJS.Signals): void {
     if (signal === "SIGTERM") jupyter.kill(signal);
@@ -63,6 +66,8 @@ export function jupyterCommand(
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.news_url=",
     ...(options.has_browser ? [] : ["--no-browser"]),
+    // A container's user is root, and Jupyter wants to be told that this is meant.
+    ...(process.getuid?.() === 0 ? ["--allow-root"] : []),
   ];
 }
 

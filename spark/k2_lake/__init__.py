@@ -1,8 +1,4 @@
-"""K2's lake in Python: every table by its name, in DuckDB.
-
-    from k2_lake import connect
-    connect().sql("SELECT * FROM gold.ohlcv WHERE interval = '1m' LIMIT 5")
-"""
+"""K2's lake in Python: `connect()` gives DuckDB with every table by its name: `gold.ohlcv`."""
 
 from k2_lake.lake import LakeError, connect
 

@@ -1,4 +1,4 @@
-"""Opens the lake with DuckDB. Views of Iceberg tables are all there is, and nothing writes through them.
+"""Opens the lake with DuckDB. Every table is a view, and nothing writes through a view.
 
 Which tables there are and where each one's current metadata stands comes from the catalog (an
 Iceberg JDBC catalog in SQLite), never from guessing a version out of file names. The catalog is
@@ -44,6 +44,8 @@ class _Table:
 def connect(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBPyConnection:
     """Return a connection with a view for every table of the lake, such as `gold.ohlcv`.
 
+    While a platform runs, connect again after some minutes: it keeps old metadata for no longer.
+
     Args:
         data_dir: the platform's data directory; K2_DATA_DIR or `.k2` without one.
 
@@ -67,10 +69,9 @@ def connect(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBPyCo
         connection.execute(f"LOAD {_text(str(_extension(extension)))}")
     connection.execute("SET TimeZone = 'UTC'")
     for table in tables:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_identifier(table.namespace)}")
-        connection.execute(
-            f"CREATE VIEW {_identifier(table.namespace)}.{_identifier(table.name)} AS {_rows(table)}"
-        )
+        schema, name = _identifier(table.namespace), _identifier(table.name)
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        connection.execute(f"CREATE VIEW {schema}.{name} AS {_rows(table)}")
     return connection
 
 

@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { StatusNode } from "../../actors/status/node.ts";
+import type { StatusDocument, StatusNode } from "../../actors/status/node.ts";
 
 const root = resolve(import.meta.dir, "../..");
 
@@ -73,7 +73,7 @@ export async function rowsOf(
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | undefined> | T | undefined,
-  timeout_ms = 120_000,
+  timeout_ms = 240_000,
 ): Promise<T> {
   const deadline = performance.now() + timeout_ms;
   for (;;) {
@@ -123,7 +123,8 @@ export async function startPlatform(
   );
   async function tree(): Promise<StatusNode> {
     const response = await fetch(`${base}/status`);
-    return (await response.json()).tree;
+    const { tree } = (await response.json()) as StatusDocument;
+    return tree;
   }
   return {
     pid: child.pid,

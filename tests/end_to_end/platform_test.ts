@@ -28,7 +28,8 @@ const spark = "k2/platform/work/lake/spark";
 const port = "k2/platform/work/feed/producer/port";
 const producer = "k2/platform/work/feed/producer/producer";
 const exchanges = ["binance", "kraken"];
-const test_ms = 300_000;
+const up = ["running", "connected"];
+const test_ms = 600_000;
 
 let platform: Platform;
 
@@ -86,7 +87,7 @@ test(
       process.kill(Number(pid), "SIGKILL");
       await eventually(`${path} to come back`, async () => {
         const node = await platform.node(path);
-        return node.restarts.total === 1 && node.pid !== pid && node.state === "running"
+        return node.restarts.total === 1 && node.pid !== pid && up.includes(node.state)
           ? node
           : undefined;
       });

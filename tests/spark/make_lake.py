@@ -19,12 +19,14 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import SparkSession
+
 from config import Config
 from lake import MINUTE_US, NOON_US, Lake, encode, trade
-from pyspark.sql import SparkSession
 from session import open_session
 from tables import BRONZE_DEAD_LETTERS, GOLD_OHLCV, TABLES, definitions
 
@@ -81,22 +83,13 @@ def large_trades() -> list[dict[str, Any]]:
     ]
 
 
-def build(spark: SparkSession, folder: Path, catalog: Path) -> None:
-    """Fill the session's lake and leave the copies in the folder."""
-
-    def copy(name: str) -> None:
-        (folder / name / "lake").mkdir(parents=True)
-        with (
-            sqlite3.connect(catalog) as source,
-            sqlite3.connect(folder / name / "lake" / "catalog.db") as target,
-        ):
-            source.backup(target)
-
+def build(spark: SparkSession, folder: Path) -> Lake:
+    """Fill the session's lake; leave copies from before, during and after the last batch."""
     for table in TABLES:
         spark.sql(f"DROP TABLE IF EXISTS {table.path}")
     for definition in definitions():
         spark.sql(definition)
-    copy("empty")
+    _copy(spark, folder / "empty")
 
     lake = Lake(spark)
     lake.take(trades_of(range(1, 40), NOON_US - DAY_US))
@@ -111,22 +104,25 @@ def build(spark: SparkSession, folder: Path, catalog: Path) -> None:
     rows = lake.land([encode(again), b"not a trade", *map(encode, trades_of(range(500, 520)))])
     rows += lake.land(map(encode, trades_of(range(520, 530))), partition=1)
     _land_dead_letters(spark)
-    lake.refinery(lambda table: copy(f"before_{table}")).refine(lake.batch(rows))
+    refinery = lake.refinery(lambda table: _copy(spark, folder / f"before_{table}"))
+    refinery.refine(lake.batch(rows))
     lake.land([encode(trade(9000))])
-    copy("whole")
+    _copy(spark, folder / "whole")
+    return lake
 
+
+def plant_faults(lake: Lake, folder: Path) -> None:
+    """Leave a copy of the lake for each fault."""
+    spark = lake.spark
     for name, statements in faults().items():
-        before = {
-            table: _main_snapshot(spark, table) for table in map(_table_of, statements)
-        }
+        before = {table: _main_snapshot(spark, table) for table in map(_table_of, statements)}
         for text in statements:
             spark.sql(text)
-        copy(name)
+        _copy(spark, folder / name)
         for table, snapshot in before.items():
             spark.sql(f"CALL lake.system.set_current_snapshot('{table}', {snapshot})")
-
     lake.refinery().refine(lake.batch(lake.land([b"not", b"trades", b"either"])))
-    copy("quarantine_rate.1")
+    _copy(spark, folder / "quarantine_rate.1")
 
 
 def faults() -> Mapping[str, tuple[str, ...]]:
@@ -184,6 +180,17 @@ def faults() -> Mapping[str, tuple[str, ...]]:
     }
 
 
+def _copy(spark: SparkSession, data_dir: Path) -> None:
+    """Copy the session's catalog into a data directory."""
+    catalog = spark.conf.get("spark.sql.catalog.lake.uri").removeprefix("jdbc:sqlite:")
+    (data_dir / "lake").mkdir(parents=True)
+    with (
+        closing(sqlite3.connect(catalog)) as source,
+        closing(sqlite3.connect(data_dir / "lake" / "catalog.db")) as target,
+    ):
+        source.backup(target)
+
+
 def _insert_bar(where: str, window_start: str) -> str:
     start = f"({window_start})"
     values = {"window_start": start, "window_end": f"{start} + INTERVAL 5 MINUTE"}
@@ -226,7 +233,7 @@ def main(folder: Path) -> None:
         )
         spark = open_session(config)
         try:
-            build(spark, folder, folder / "catalog.db")
+            plant_faults(build(spark, folder), folder)
         finally:
             spark.stop()
 

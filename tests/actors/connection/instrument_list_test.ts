@@ -5,13 +5,13 @@
  */
 
 import { expect, test } from "bun:test";
-import type { CachedInstruments } from "../../../actors/connection/instrument_cache.ts";
 import {
   createInstrumentList,
   InstrumentsUnavailable,
 } from "../../../actors/connection/instrument_list.ts";
 import { createReachability } from "../../../actors/connection/reachability.ts";
 import type { RestAnswer } from "../../../actors/connection/rest.ts";
+import type { CachedInstruments } from "../../../actors/exchanges/instrument_cache.ts";
 import type { Instrument } from "../../../actors/messages.ts";
 import { fake_adapter, fakeLog, instrument } from "./fake_exchange.ts";
 

@@ -127,6 +127,8 @@ test("exchangeNamed() finds by exact name", () => {
 test("adapters import nothing that has to be installed, and no actor", async () => {
   const folder = join(import.meta.dir, "../../../actors/exchanges");
   for await (const file of new Glob("*.ts").scan(folder)) {
+    // The one file of the folder that is no adapter: it touches the disk, with what Bun brings.
+    if (file === "instrument_cache.ts") continue;
     const text = await Bun.file(join(folder, file)).text();
     for (const [, from = ""] of text.matchAll(/from "([^"]+)"/g)) {
       expect([file, from]).toEqual([

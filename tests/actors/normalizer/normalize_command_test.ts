@@ -13,9 +13,10 @@ const folder = await mkdtemp(join(tmpdir(), "k2-normalize-"));
 afterAll(() => rm(folder, { recursive: true }));
 
 const received_us = 1_787_746_340_684_123;
+const actors = join(import.meta.dir, "../../../actors");
 const runner = `
-  import { run } from ${JSON.stringify(join(import.meta.dir, "../../../actors/normalizer/normalize_command.ts"))};
-  import { reasonOf } from ${JSON.stringify(join(import.meta.dir, "../../../actors/settings/exit.ts"))};
+  import { run } from "${actors}/normalizer/normalize_command.ts";
+  import { reasonOf } from "${actors}/settings/exit.ts";
   const { flags, positionals, data_dir } = JSON.parse(process.argv[2]);
   try {
     process.exitCode = await run({ flags, positionals, settings: { data_dir } });

@@ -53,12 +53,13 @@ test("a killed holder gives the lock back", async () => {
       process.execPath,
       "-e",
       `const { takeLock } = await import(${JSON.stringify(module_path)});
-       await takeLock(${JSON.stringify(path)}, { onWait() {}, wait_ms_max: 0,
+       globalThis.release = await takeLock(${JSON.stringify(path)}, { onWait() {}, wait_ms_max: 0,
          signal: new AbortController().signal });
        process.stdout.write("held");
-       setInterval(() => {}, 1000);`,
+       await Bun.stdin.text();`,
     ],
-    { stdout: "pipe" },
+    // It ends with its stdin, so that a failed test leaves nothing behind.
+    { stdin: "pipe", stdout: "pipe" },
   );
   const { value } = await holder.stdout.getReader().read();
   expect(new TextDecoder().decode(value)).toBe("held");

@@ -11,8 +11,8 @@ import {
   instrumentCachePath,
   readInstrumentCache,
   writeInstrumentCache,
-} from "../../../actors/connection/instrument_cache.ts";
-import { instrument } from "./fake_exchange.ts";
+} from "../../../actors/exchanges/instrument_cache.ts";
+import { instrument } from "../connection/fake_exchange.ts";
 
 const fetched_at_ms = Date.parse("2026-11-23T04:00:00.123Z");
 

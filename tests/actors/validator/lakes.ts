@@ -1,0 +1,42 @@
+/**
+ * Real lakes for tests: made once per test process by Spark's own code, one data directory for each
+ * state and each planted fault (see tests/spark/make_lake.py).
+ *
+ * @module
+ */
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** The checkout. */
+export const root = resolve(import.meta.dir, "../../..");
+
+/** Spark starts, writes some fifty commits, and may share its cores. */
+export const lakes_timeout_ms = 300_000;
+
+const folder = join(tmpdir(), `k2-lakes-${process.pid}`);
+
+/** Makes the lakes, unless another test file of this process has. Returns their folder. */
+export async function makeLakes(): Promise<string> {
+  if (existsSync(folder)) return folder;
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const python = join(root, ".setup", "python", "bin", "python");
+  const child = Bun.spawn([python, join(root, "tests", "spark", "make_lake.py"), folder], {
+    env: { ...process.env, PYTHONPATH: join(root, "spark", "jobs"), PYTHONDONTWRITEBYTECODE: "1" },
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const stderr = await child.stderr.text();
+  if ((await child.exited) !== 0) {
+    rmSync(folder, { recursive: true, force: true });
+    throw new Error(`make_lake.py failed: ${stderr.slice(-2000)}`);
+  }
+  return folder;
+}
+
+/** A temporary folder, removed at the end. */
+export function temporaryFolder() {
+  const path = mkdtempSync(join(tmpdir(), "k2-test-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}

@@ -1,0 +1,195 @@
+/**
+ * Goal: a right lake passes every check, in whatever moment it is looked at; each fault is found by
+ * the check that is for it, and by no other.
+ * Method: real Iceberg lakes that Spark's own code wrote, copied in the middle of a batch or with
+ * one fault planted by Spark; the whole of validation runs on each.
+ */
+
+import { Database } from "bun:sqlite";
+import { beforeAll, describe, expect, test } from "bun:test";
+import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { FailureError } from "../../../actors/settings/exit.ts";
+import { holds } from "../../../actors/validator/check.ts";
+import { loadChecks } from "../../../actors/validator/checks.ts";
+import { validate } from "../../../actors/validator/validate_command.ts";
+import {
+  type Validation,
+  validationAsJson,
+  validationAsText,
+} from "../../../actors/validator/validation_report.ts";
+import { lakes_timeout_ms, makeLakes, root, temporaryFolder } from "./lakes.ts";
+
+const now_ms = Date.parse("2026-08-26T12:30:00Z");
+const faults = [
+  "bar_counts.1",
+  "bar_order.1",
+  "bar_prices.1",
+  "bar_prices.2",
+  "bar_set.1",
+  "bar_set.2",
+  "bar_volumes.1",
+  "bar_volumes.2",
+  "bar_vwap.1",
+  "bar_windows.1",
+  "bar_windows.2",
+  "bar_windows.3",
+  "bronze_offsets.1",
+  "bronze_offsets.2",
+  "gold_completeness.1",
+  "gold_origin.1",
+  "gold_origin.2",
+  "gold_partitions.1",
+  "gold_unique.1",
+  "quarantine_rate.1",
+  "silver_conflicts.1",
+  "silver_conflicts.2",
+  "silver_conservation.1",
+  "silver_conservation.2",
+  "silver_products.1",
+];
+
+let lakes: string;
+
+beforeAll(async () => {
+  lakes = await makeLakes();
+}, lakes_timeout_ms);
+
+interface How {
+  readonly since_ms?: number | null;
+  readonly is_running?: boolean;
+  readonly now_ms?: number;
+}
+
+async function validated(data_dir: string, how: How = {}): Promise<Validation> {
+  const catalog_path = join(data_dir, "lake", "catalog.db");
+  return await validate({
+    catalog_path,
+    data_dir,
+    root,
+    since_ms: null,
+    now_ms,
+    is_running: false,
+    ...how,
+  });
+}
+
+function violated({ outcomes }: Validation): string[] {
+  return outcomes.filter(({ verdict }) => verdict === "violated").map(({ check }) => check.name);
+}
+
+function rowsOf(validation: Validation, name: string): number {
+  return validation.outcomes.find(({ check }) => check.name === name)!.rows;
+}
+
+describe("each fault is found by its own check alone", () => {
+  for (const fault of faults) {
+    test(fault, async () => {
+      const [check] = fault.split(".");
+      const validation = await validated(join(lakes, fault));
+      expect(violated(validation)).toEqual([check!]);
+      const outcome = validation.outcomes.find(({ check: { name } }) => name === check)!;
+      expect(outcome.samples.length).toBe(Math.min(outcome.violations, 5));
+      expect(holds(validation.outcomes)).toBe(outcome.check.severity === "warning");
+    });
+  }
+});
+
+test("every check has a planted fault", () => {
+  const planted = new Set(faults.map((fault) => fault.split(".")[0]));
+  const made = readdirSync(lakes).filter((name) => /\.\d$/.test(name));
+  expect(made.sort()).toEqual([...faults]);
+  const unplanted = loadChecks(root).filter(({ name }) => !planted.has(name));
+  // freshness depends on the clock, and has a test of its own.
+  expect(unplanted.map(({ name }) => name)).toEqual(["freshness"]);
+});
+
+describe("no false alarm, wherever in its batch Spark is", () => {
+  for (const table of ["silver.quarantine", "silver.trades", "gold.trades", "gold.ohlcv", "end"]) {
+    test(`before ${table}`, async () => {
+      const validation = await validated(join(lakes, `before_${table}`));
+      expect(violated(validation)).toEqual([]);
+      const consumed = table === "end" ? { "0": 1025, "1": 10 } : { "0": 1003 };
+      expect(validation.positions).toEqual({ trades: consumed });
+      expect(rowsOf(validation, "gold_origin")).toBe(table === "end" ? 1062 : 1002);
+    });
+  }
+});
+
+test("a whole lake passes, and says what was not checked", async () => {
+  const validation = await validated(join(lakes, "whole"));
+  expect(violated(validation)).toEqual([]);
+  const verdicts = Map.groupBy(validation.outcomes, ({ verdict }) => verdict);
+  expect(verdicts.get("no_rows")).toBeUndefined();
+  expect(verdicts.get("not_checked")?.map(({ reason }) => reason)).toEqual([
+    "freshness not checked: no platform is running",
+  ]);
+  // The Bronze record that Gold has not consumed yet stays out of sight.
+  expect(rowsOf(validation, "silver_conservation")).toBe(1035);
+});
+
+test("--since leaves out earlier days, in every layer", async () => {
+  const since_ms = Date.parse("2026-08-26T00:00:00Z");
+  for (const name of ["whole", "before_gold.ohlcv"]) {
+    const validation = await validated(join(lakes, name), { since_ms });
+    expect(violated(validation)).toEqual([]);
+    const all = await validated(join(lakes, name));
+    expect(rowsOf(all, "gold_unique") - rowsOf(validation, "gold_unique")).toBe(78);
+    expect(rowsOf(all, "bar_windows")).toBeGreaterThan(rowsOf(validation, "bar_windows"));
+  }
+  const later = await validated(join(lakes, "bar_set.1"), { since_ms: since_ms + 86_400_000 });
+  expect(violated(later)).toEqual([]);
+  expect(later.outcomes.find(({ check }) => check.name === "bar_set")?.verdict).toBe("no_rows");
+});
+
+test("an empty lake passes, and every check says that it saw no row", async () => {
+  const validation = await validated(join(lakes, "empty"));
+  const verdicts = new Set(validation.outcomes.map(({ verdict }) => verdict));
+  expect([...verdicts].sort()).toEqual(["no_rows", "not_checked"]);
+  expect(validationAsText(validation)).toContain("gold.ohlcv has no rows yet");
+});
+
+test("freshness is checked while a platform runs", async () => {
+  const fresh_ms = Date.parse("2026-08-26T12:00:02Z");
+  const fresh = await validated(join(lakes, "whole"), { is_running: true, now_ms: fresh_ms });
+  expect(violated(fresh)).toEqual([]);
+  const late_ms = fresh_ms + 120_000;
+  const late = await validated(join(lakes, "whole"), { is_running: true, now_ms: late_ms });
+  expect(violated(late)).toEqual(["freshness"]);
+  expect(holds(late.outcomes)).toBe(true);
+});
+
+test("no lake, or a lake that has lost a file, is one sentence", async () => {
+  using folder = temporaryFolder();
+  expect(validated(folder.path)).rejects.toThrow(/no lake yet .* run 'bun run start'/);
+  const data_dir = join(folder.path, "data");
+  mkdirSync(data_dir);
+  cpSync(join(lakes, "whole", "lake"), join(data_dir, "lake"), { recursive: true });
+  using catalog = new Database(join(data_dir, "lake", "catalog.db"));
+  catalog.run("UPDATE iceberg_tables SET metadata_location = metadata_location || '.gone'");
+  const lost = validated(data_dir);
+  expect(lost).rejects.toThrow(FailureError);
+  expect(lost).rejects.toThrow(/^Cannot read the metadata of \S+: [^\n]+$/);
+  catalog.run("DELETE FROM iceberg_tables WHERE table_name = 'ohlcv'");
+  expect(validated(data_dir)).rejects.toThrow(FailureError);
+});
+
+test("nothing is left beside the lake", async () => {
+  await validated(join(lakes, "whole"));
+  expect(existsSync(join(lakes, "whole", "duckdb", String(process.pid)))).toBe(false);
+});
+
+test("the report names the violation, the remedy and samples, as text and as JSON", async () => {
+  const validation = await validated(join(lakes, "bar_prices.2"));
+  const text = validationAsText(validation);
+  expect(text).toMatch(/^bar_prices +error +\d+ +1 +\d+ {2}violated$/m);
+  expect(text).toContain("error: bar_prices. A bar's open, high");
+  expect(text).toContain("Rebuild gold.ohlcv from gold.trades.");
+  expect(text).toContain('"last_trade_id":"1"');
+  expect(text).toMatch(/\n1 violated|, 1 violated/);
+  const json = JSON.parse(validationAsJson(validation));
+  expect(json.is_valid).toBe(false);
+  const [check] = json.checks.filter(({ result }: { result: string }) => result === "violated");
+  expect(check.name).toBe("bar_prices");
+  expect(check.samples[0].bar.last_trade_id).toBe("1");
+});
