@@ -8,7 +8,7 @@
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { exchanges } from "./actors/exchanges/mod.ts";
-import { exit_codes, FailureError, reasonOf, UsageError } from "./actors/settings/exit.ts";
+import { exit_codes, reasonOf, UsageError } from "./actors/settings/exit.ts";
 import { readSettings } from "./actors/settings/settings.ts";
 import { setUp } from "./actors/setup/set_up.ts";
 import { type Command, commandNamed, commands } from "./supervisors/commands.ts";
@@ -33,9 +33,6 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     process.stderr.write(`k2 ${name}: ${reasonOf(error)}\n`);
     if (error instanceof UsageError) return exit_codes.wrong_use;
-    if (!(error instanceof FailureError) && error instanceof Error && process.env.K2_DEBUG) {
-      process.stderr.write(`${error.stack}\n`);
-    }
     return exit_codes.failed;
   }
 }

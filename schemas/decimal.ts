@@ -19,14 +19,14 @@ const powers_of_ten = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7] as const;
 // Up to here a further digit keeps the head an exact integer, below 10^15.
 const head_limit = 1e14;
 
-// The value being converted, least significant limb first. Conversion is synchronous, so one will do.
+// The value being converted, least significant limb first. Conversion is synchronous: one will do.
 const limbs = new Float64Array(limbs_max);
 let limbs_used = 0;
 
 /**
- * Writes plain decimal text (`64012.34000000`; digits, or digits, a point
- * and digits) as Avro bytes: the length, then the unscaled integer. Bytes beyond the buffer's end are
- * dropped without an error: whoever writes compares the returned offset with the length.
+ * Writes plain decimal text (`64012.34000000`; digits, or digits, a point and digits) as Avro
+ * bytes: the length, then the unscaled integer. Bytes beyond the buffer's end are dropped without
+ * an error: whoever writes compares the returned offset with the length.
  *
  * @returns The offset after the last byte.
  * @throws {RangeError} where the text is no such number, or does not fit exactly.
@@ -124,7 +124,7 @@ function multiplyAdd(factor: number, summand: number, text: string): void {
   }
 }
 
-/** Digits before the point are counted only where there are so many; zeros in front do not count. */
+/** Digits before the point are counted only where there are many; zeros in front do not count. */
 function refuseBeyondPrecision(text: string, integer_digits: number): void {
   if (integer_digits <= integer_digits_max) return;
   for (let index = 0; index < integer_digits - integer_digits_max; index += 1) {

@@ -2,9 +2,9 @@
  * The supervision tree, as data, and the objects that outlive every incarnation in it.
  *
  * This is the one place that says who runs, in which order, under whose care, and who talks to
- * whom. Actors find each other by the system ids given here. What must survive a crash - the outbox
- * of unacknowledged records, each normalizer's inbox, the instrument lists - is made here and handed
- * to each incarnation.
+ * whom. Actors find each other by the system ids given here. What must survive a crash - the
+ * outbox of unacknowledged records, each normalizer's inbox, the instrument lists - is made here
+ * and handed to each incarnation.
  *
  * @module
  */

@@ -73,6 +73,7 @@ const impure: Readonly<Record<string, string>> = {
   "actors/status/status_command.ts": "HTTP, prints",
   "actors/validator/checks.ts": "files, clock",
   "actors/validator/lake.ts": "files, the catalog's database",
+  "actors/validator/notebook_command.ts": "a process, files",
   "actors/validator/output.ts": "files",
   "actors/validator/query.ts": "DuckDB",
   "actors/validator/query_command.ts": "prints",

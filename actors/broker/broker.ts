@@ -4,7 +4,8 @@
  *
  * A JVM ignores its stdin, so it stands behind the guard, which ends it with TERM when its stdin
  * ends; that is how it is stopped, and what happens when K2 dies. All that it writes is under
- * `<data_dir>/kafka/`. After a crash it recovers its logs by itself: what was acknowledged is there.
+ * `<data_dir>/kafka/`. After a crash it recovers its logs by itself: what was acknowledged is
+ * there.
  *
  * @module
  */

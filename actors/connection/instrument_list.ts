@@ -85,9 +85,8 @@ export function createInstrumentList(options: InstrumentListOptions): Instrument
   let held: CachedInstruments | null = null;
   let by_symbol: ReadonlyMap<string, Instrument> = new Map();
   let cache_read: Promise<void> | null = null;
-  let request: Promise<void> | null = null;
   let is_refreshing = false;
-  let refusal: { readonly error: InstrumentsUnavailable; readonly until_ms: number } | null = null;
+  const fetchOnce = createFetcher(options, hold);
 
   function hold(cached: CachedInstruments): void {
     held = cached;
@@ -107,25 +106,6 @@ export function createInstrumentList(options: InstrumentListOptions): Instrument
   function isTrading(native_symbol: string): boolean {
     const instrument = by_symbol.get(native_symbol);
     return instrument !== undefined && adapter.isTradable(instrument.status);
-  }
-  async function fetchAndHold(): Promise<void> {
-    // The exchange named a time before which it does not want to be asked, by whomever.
-    if (refusal !== null && now_ms() < refusal.until_ms) throw refusal.error;
-    try {
-      hold(await fetchInstruments(options));
-      refusal = null;
-    } catch (error) {
-      if (error instanceof InstrumentsUnavailable && error.retry_after_ms !== null) {
-        refusal = { error, until_ms: now_ms() + error.retry_after_ms };
-      }
-      throw error;
-    }
-  }
-  async function fetchOnce(): Promise<void> {
-    request ??= fetchAndHold().finally(() => {
-      request = null;
-    });
-    await request;
   }
   async function refresh(): Promise<void> {
     if (is_refreshing) return;
@@ -152,6 +132,35 @@ export function createInstrumentList(options: InstrumentListOptions): Instrument
     get: (native_symbol) => by_symbol.get(native_symbol),
     all: () => held?.instruments ?? [],
     fetched_at_ms: () => held?.fetched_at_ms ?? null,
+  };
+}
+
+/** A fetch that callers share while it is under way, and that keeps to a named pause. */
+function createFetcher(
+  options: InstrumentListOptions,
+  hold: (cached: CachedInstruments) => void,
+): () => Promise<void> {
+  let request: Promise<void> | null = null;
+  let refusal: { readonly error: InstrumentsUnavailable; readonly until_ms: number } | null = null;
+
+  async function fetchAndHold(): Promise<void> {
+    // The exchange named a time before which it does not want to be asked, by whomever.
+    if (refusal !== null && options.now_ms() < refusal.until_ms) throw refusal.error;
+    try {
+      hold(await fetchInstruments(options));
+      refusal = null;
+    } catch (error) {
+      if (error instanceof InstrumentsUnavailable && error.retry_after_ms !== null) {
+        refusal = { error, until_ms: options.now_ms() + error.retry_after_ms };
+      }
+      throw error;
+    }
+  }
+  return async () => {
+    request ??= fetchAndHold().finally(() => {
+      request = null;
+    });
+    await request;
   };
 }
 

@@ -52,6 +52,8 @@ let producer = null;
 let topics = [];
 let is_ended = false;
 let is_failed = false;
+let is_connected = false;
+let is_closing = false;
 
 function printLine(line) {
   // Written at once: an acknowledgement that waits in a buffer is latency.
@@ -195,6 +197,8 @@ function settle(batch, index, code) {
 }
 
 function end() {
+  if (is_closing) return;
+  is_closing = true;
   producer.disconnect(disconnect_ms_max, () => process.exit(0));
   // The disconnect's own callback may never come while brokers are away; all is settled anyway.
   setTimeout(() => process.exit(0), disconnect_ms_max * 2).unref();
@@ -226,14 +230,14 @@ function onBytes(chunk) {
 function connect(config) {
   topics = config.topics;
   producer = new Producer({ ...config.properties, dr_cb: true });
-  let last_error = 0;
+  // Brokers that are away are reported again every second: once is enough, until one delivers.
+  const told = new Set();
   producer.on("event.error", (error) => {
-    // Brokers that are away are reported every second.
-    if (error.code !== last_error) process.stderr.write(`${error.code} ${error.message}\n`);
-    last_error = error.code;
+    if (!told.has(error.code)) process.stderr.write(`${error.code} ${error.message}\n`);
+    told.add(error.code);
   });
   producer.on("delivery-report", (error, report) => {
-    last_error = 0;
+    if (told.size > 0) told.clear();
     onDelivered(error, report);
   });
   process.stdin.pause();
@@ -242,6 +246,7 @@ function connect(config) {
       fail(error.code ?? 0, error.message);
       return;
     }
+    is_connected = true;
     producer.setPollInBackground(true);
     printLine("R");
     process.stdin.resume();
@@ -251,6 +256,7 @@ function connect(config) {
 process.stdin.on("data", onBytes);
 process.stdin.on("end", () => {
   is_ended = true;
-  if (producer === null) process.exit(0);
+  // Nothing was sent before the connection stood, so there is nothing to wait for.
+  if (!is_connected) process.exit(0);
   if (current === null) pump();
 });

@@ -79,7 +79,7 @@ export const kafkaPort = fromCallback<Stop, KafkaPortInput>(({ input, receive })
     report.state = "connecting";
     const spawned = spawnPort({
       name: "kafka_port",
-      command: [input.node, "--max-semi-space-size=32", script],
+      command: [input.node, script],
       data_dir: input.data_dir,
       signal,
       onLine: forward,

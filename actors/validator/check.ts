@@ -1,7 +1,7 @@
 /**
  * A check is a SQL file whose rows are the violations. Its header comment says how bad they are,
- * which relations' rows it looks at, what is wrong when there is a row, and what to do. Reading such
- * a file and judging its outcome are here, without DuckDB.
+ * which relations' rows it looks at, what is wrong when there is a row, and what to do. Reading
+ * such a file and judging its outcome are here, without DuckDB.
  *
  * @module
  */

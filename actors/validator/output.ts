@@ -1,6 +1,6 @@
 /**
- * Where a command's result goes: stdout, or a file that appears only when it is whole. Writing waits
- * for the reader, because a process that ends with text still in a pipe's queue loses it.
+ * Where a command's result goes: stdout, or a file that appears only when it is whole. Writing
+ * waits for the reader, because a process that ends with text still in a pipe's queue loses it.
  *
  * @module
  */

@@ -55,8 +55,8 @@ function goldTradesAt(table: LakeTable, positions: Positions): string | null {
   const has_consumed = Object.keys(positions).length > 0;
   if (!has_consumed || table.metadata.snapshots.length === 0) return null;
   throw new FailureError(
-    "gold.trades has no snapshot left at the positions of gold.ohlcv, so they cannot be compared: " +
-      "wait for the next commit of a running platform",
+    "gold.trades has no snapshot left at the positions of gold.ohlcv, so they cannot be " +
+      "compared: wait for the next commit of a running platform",
   );
 }
 

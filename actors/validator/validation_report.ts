@@ -65,7 +65,8 @@ export function validationAsText(validation: Validation): string {
 function violationText({ check, violations, samples }: Outcome): string {
   const more = violations > samples.length ? [`  … ${violations - samples.length} more`] : [];
   const lines = samples.map((sample) => `  ${sample}`);
-  return `${[`${check.severity}: ${check.name}. ${check.wrong}`, `  ${check.remedy}`, ...lines, ...more].join("\n")}\n`;
+  const title = `${check.severity}: ${check.name}. ${check.wrong}`;
+  return `${[title, `  ${check.remedy}`, ...lines, ...more].join("\n")}\n`;
 }
 
 function summary({ outcomes, since_ms, positions, read_at_ms }: Validation): string {

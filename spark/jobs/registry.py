@@ -12,6 +12,7 @@ import base64
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from http import HTTPStatus
 
@@ -27,14 +28,25 @@ class RegistryUnavailableError(Exception):
 
 
 class SchemaRegistry:
-    """Writers' schemas by id. Bounded by the number of schemas that the registry holds."""
+    """Writers' schemas by id. Bounded by the number of schemas that the registry holds.
+
+    Args:
+        url: base URL; credentials may stand in it as `https://user:password@host`.
+        auth: `user:password`, instead of credentials in the URL.
+
+    """
 
     def __init__(self, url: str, auth: str | None = None) -> None:
-        self._url = url.rstrip("/")
+        parts = urllib.parse.urlsplit(url.rstrip("/"))
+        credentials, _, host = parts.netloc.rpartition("@")
+        if auth is None and credentials:
+            auth = urllib.parse.unquote(credentials)
+        # Without the credentials: it stands in error messages.
+        self._url = parts._replace(netloc=host).geturl()
         self._headers = {"Accept": "application/vnd.schemaregistry.v1+json"}
         if auth is not None:
-            credentials = base64.b64encode(auth.encode()).decode()
-            self._headers["Authorization"] = f"Basic {credentials}"
+            encoded = base64.b64encode(auth.encode()).decode()
+            self._headers["Authorization"] = f"Basic {encoded}"
         self._schemas: dict[int, str] = {}
 
     def schema(self, schema_id: int) -> str | None:

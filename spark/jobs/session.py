@@ -50,6 +50,9 @@ def _submit_arguments(config: Config) -> list[str]:
         raise FileNotFoundError(f"There are no jars in {config.jars_dir}: run the set-up again")
     java = [
         "-XX:+UseSerialGC",
+        # Only the quick compiler: the other one takes as much time again as the first minute's
+        # batches themselves, on the same few cores.
+        "-XX:TieredStopAtLevel=1",
         # A driver out of memory is worth nothing; its supervisor starts a new one.
         "-XX:+ExitOnOutOfMemoryError",
         # Without it every JVM leaves a file in the system's temporary folder.

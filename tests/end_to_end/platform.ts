@@ -38,13 +38,13 @@ export function environmentOf(
   return { ...kept, K2_DATA_DIR: data_dir, K2_STATUS_PORT: "0", ...more };
 }
 
-/** Runs one command of `package.json` to its end. */
+/** Runs one command to its end, without a person's own `.env`. */
 export async function run(
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
   stdin = "",
 ): Promise<Output> {
-  const child = Bun.spawn(["bun", "run", ...argv], {
+  const child = Bun.spawn(["bun", "--no-env-file", "main.ts", ...argv], {
     cwd: root,
     env: { ...environment },
     stdin: new Blob([stdin]),
@@ -101,7 +101,7 @@ export async function startPlatform(
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<Platform> {
-  const child = Bun.spawn(["bun", "main.ts", "start", ...argv], {
+  const child = Bun.spawn(["bun", "--no-env-file", "main.ts", "start", ...argv], {
     cwd: root,
     env: { ...environment },
     stdin: "ignore",

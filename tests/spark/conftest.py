@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
+
 from config import Config
 from lake import Lake
-from pyspark.sql import SparkSession
 from session import open_session
 from tables import TABLES, definitions
 

@@ -13,9 +13,10 @@ from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+from pyspark.sql import Row, SparkSession
+
 from avro_encoding import confluent, record
 from positions import Positions
-from pyspark.sql import Row, SparkSession
 from refine import Refined, Refinery
 from tables import BRONZE_TRADES, GOLD_OHLCV, GOLD_TRADES
 from trade_schema import trade_schema
@@ -106,7 +107,9 @@ class Lake:
         """Return rows of Bronze as the stream would hand them over."""
         return self.spark.createDataFrame(list(rows), self._schema)
 
-    def take(self, trades: Iterable[Mapping[str, Any]], refinery: Refinery | None = None) -> Refined:
+    def take(
+        self, trades: Iterable[Mapping[str, Any]], refinery: Refinery | None = None
+    ) -> Refined:
         """Land trades and refine them."""
         rows = self.land([encode(values) for values in trades])
         return (refinery or self.refinery()).refine(self.batch(rows))

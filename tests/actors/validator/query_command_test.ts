@@ -1,10 +1,9 @@
 /**
  * Goal: SQL over the lake's tables by name answers exactly, and can neither write nor look around.
- * Method: the command's own run over a real lake, its stdout captured by running it as a process,
- * and the query behind it for everything else.
+ * Method: the query behind the command over a real lake, and the command itself for its flags.
  */
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../../actors/settings/exit.ts";
@@ -12,6 +11,8 @@ import { readLake } from "../../../actors/validator/lake.ts";
 import { type QueryFormat, query } from "../../../actors/validator/query.ts";
 import { run } from "../../../actors/validator/query_command.ts";
 import { lakes_timeout_ms, makeLakes, root, temporaryFolder } from "./lakes.ts";
+
+setDefaultTimeout(60_000);
 
 let lakes: string;
 

@@ -20,7 +20,7 @@ afterAll(() => {
   instance.closeSync();
 });
 
-async function valueOf(sql: string) {
+async function valueFrom(sql: string) {
   const [row] = await (await connection.run(`SELECT ${sql}`)).getRows();
   return row![0]!;
 }
@@ -65,7 +65,7 @@ const cases: readonly (readonly [sql: string, json: string, text: string])[] = [
 
 for (const [sql, json, text] of cases) {
   test(`${sql} keeps all its digits`, async () => {
-    const value = await valueOf(sql);
+    const value = await valueFrom(sql);
     expect(jsonOf(value)).toBe(json);
     expect(textOf(value)).toBe(text);
   });
