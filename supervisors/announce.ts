@@ -7,6 +7,7 @@
  */
 
 import type { StatusNode } from "../actors/status/node.ts";
+import { tradesTopic } from "../schemas/topics.ts";
 
 interface Milestone {
   /** What is said once it is reached. */
@@ -44,9 +45,8 @@ function milestonesOf(exchanges: readonly string[]): readonly Milestone[] {
       line: `${exchange} has its first bar in Gold`,
       isReached: (tree: StatusNode) => {
         const figures = find(tree, (node) => node.id === "spark")?.figures;
-        return String(figures?.refine_gold_exchanges ?? "")
-          .split(",")
-          .includes(exchange);
+        const topics = String(figures?.refine_gold_topics ?? "").split(",");
+        return topics.includes(tradesTopic(exchange));
       },
     })),
   ];

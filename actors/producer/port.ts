@@ -63,95 +63,113 @@ export function readPortLine(line: string): PortLine {
 }
 
 export const kafkaPort = fromCallback<Stop, KafkaPortInput>(({ input, receive }) => {
-  const { incarnation, outbox, log } = input;
-  const { report, signal } = incarnation;
-  let port: Port | null = null;
-  let attachment: Attachment | null = null;
-  let failure: string | null = null;
-  let attempt = 0;
-  let is_stopping = false;
-  let is_over = false;
-  let cancelRetry: (() => void) | null = null;
-
-  function start(): void {
-    cancelRetry = null;
-    failure = null;
-    report.state = "connecting";
-    const spawned = spawnPort({
-      name: "kafka_port",
-      command: [input.node, script],
-      data_dir: input.data_dir,
-      signal,
-      onLine: forward,
-      onErrorLine: (line) => log.warn(`Kafka client: ${line}`),
-      onExit: onExit,
-    });
-    port = spawned;
-    report.pid = spawned.pid;
-    const config = { properties: producerProperties(input.cluster), topics: outbox.topics };
-    spawned.write(`${JSON.stringify(config)}\n`);
-  }
-
-  /** Handlers of a stream only classify and forward: a throw here would end the process. */
-  function forward(text: string): void {
-    try {
-      take(readPortLine(text));
-    } catch (error) {
-      incarnation.exit({ kind: "crash", reason: reasonOf(error) });
-    }
-  }
-
-  function take(line: PortLine): void {
-    if (line.kind === "ready") {
-      const { write } = port ?? { write: () => false };
-      attachment = outbox.attach({ send: (frame) => void write(frame) });
-      report.state = "connected";
-      incarnation.ready();
-    } else if (line.kind === "acknowledged") {
-      attempt = 0;
-      attachment?.acknowledge(line.batch_id, line.refusals);
-    } else if (line.kind === "failed") {
-      failure = line.reason;
-    } else {
-      log.warn(`Kafka port: ${line.line}`);
-    }
-  }
-
-  function onExit(exit: PortExit): void {
-    attachment?.detach();
-    attachment = null;
-    report.pid = null;
-    if (is_over || signal.aborted) return;
-    if (is_stopping) {
-      incarnation.exit({ kind: "normal" });
-    } else if (failure === null) {
-      incarnation.exit({ kind: "crash", reason: exit.reason });
-    } else {
-      attempt += 1;
-      const delay_ms = backoffMs(attempt, { ...backoff, random: input.random });
-      report.state = "waiting_for_kafka";
-      log.warn("Kafka cannot take records now, trying again", { reason: failure, delay_ms });
-      cancelRetry = input.after(delay_ms, start);
-    }
-  }
-
-  function stop(): void {
-    is_stopping = true;
-    report.state = "stopping";
-    if (cancelRetry === null) {
-      port?.end();
-    } else {
-      cancelRetry();
-      incarnation.exit({ kind: "normal" });
-    }
-  }
-
-  receive(stop);
-  signal.addEventListener("abort", () => cancelRetry?.(), { once: true });
-  start();
-  return () => {
-    is_over = true;
-    cancelRetry?.();
-    port?.kill();
-  };
+  const owner = new PortOwner(input);
+  receive(() => owner.stop());
+  owner.start();
+  return () => owner.letGo();
 });
+
+/** Owns one process after the other, for as long as one incarnation lasts. */
+class PortOwner {
+  readonly #input: KafkaPortInput;
+  readonly #incarnation: Incarnation;
+  #port: Port | null = null;
+  #attachment: Attachment | null = null;
+  /** Why the broker could not take records, where the process said so. */
+  #failure: string | null = null;
+  #attempt = 0;
+  #is_stopping = false;
+  #is_over = false;
+  #cancelRetry: (() => void) | null = null;
+
+  constructor(input: KafkaPortInput) {
+    this.#input = input;
+    this.#incarnation = input.incarnation;
+    const { signal } = input.incarnation;
+    signal.addEventListener("abort", () => this.letGo(), { once: true });
+  }
+
+  start(): void {
+    const { node, data_dir, cluster, outbox, log } = this.#input;
+    const { report, signal } = this.#incarnation;
+    this.#cancelRetry = null;
+    this.#failure = null;
+    report.state = "connecting";
+    const port = spawnPort({
+      name: "kafka_port",
+      command: [node, script],
+      data_dir,
+      signal,
+      onLine: (line) => this.#forward(line),
+      onErrorLine: (line) => log.warn(`Kafka client: ${line}`),
+      onExit: (exit) => this.#end(exit),
+    });
+    this.#port = port;
+    report.pid = port.pid;
+    const config = { properties: producerProperties(cluster), topics: outbox.topics };
+    port.write(`${JSON.stringify(config)}\n`);
+  }
+
+  /** Ends the process's stdin: it settles what it holds, then ends. */
+  stop(): void {
+    this.#is_stopping = true;
+    this.#incarnation.report.state = "stopping";
+    if (this.#cancelRetry === null) {
+      this.#port?.end();
+    } else {
+      this.#cancelRetry();
+      this.#incarnation.exit({ kind: "normal" });
+    }
+  }
+
+  /** The incarnation is over, however it ended. */
+  letGo(): void {
+    this.#is_over = true;
+    this.#cancelRetry?.();
+    this.#port?.kill();
+  }
+
+  /** Handlers of a stream only classify and forward: a throw here would end K2. */
+  #forward(text: string): void {
+    try {
+      this.#take(readPortLine(text));
+    } catch (error) {
+      this.#incarnation.exit({ kind: "crash", reason: reasonOf(error) });
+    }
+  }
+
+  #take(line: PortLine): void {
+    if (line.kind === "ready") {
+      const port = this.#port;
+      this.#attachment = this.#input.outbox.attach({ send: (frame) => void port?.write(frame) });
+      if (!this.#is_stopping) this.#incarnation.report.state = "connected";
+      this.#incarnation.ready();
+    } else if (line.kind === "acknowledged") {
+      this.#attempt = 0;
+      this.#attachment?.acknowledge(line.batch_id, line.refusals);
+    } else if (line.kind === "failed") {
+      this.#failure = line.reason;
+    } else {
+      this.#input.log.warn(`Kafka port: ${line.line}`);
+    }
+  }
+
+  #end(exit: PortExit): void {
+    this.#attachment?.detach();
+    this.#attachment = null;
+    this.#incarnation.report.pid = null;
+    if (this.#is_over) return;
+    if (this.#is_stopping) this.#incarnation.exit({ kind: "normal" });
+    else if (this.#failure === null) this.#incarnation.exit({ kind: "crash", reason: exit.reason });
+    else this.#retry(this.#failure);
+  }
+
+  #retry(reason: string): void {
+    const { log, after, random } = this.#input;
+    this.#attempt += 1;
+    const delay_ms = backoffMs(this.#attempt, { ...backoff, random });
+    this.#incarnation.report.state = "waiting_for_kafka";
+    log.warn("Kafka cannot take records now, trying again", { reason, delay_ms });
+    this.#cancelRetry = after(delay_ms, () => this.start());
+  }
+}

@@ -132,7 +132,7 @@ class Driver:
                     self._refine_failure = f"{type(error).__name__}: {error}"
                     raise
                 seconds = time.monotonic() - started
-            progress.batch_refined(batch_id, refined.rows, seconds, refined.newest_kafka_us)
+            progress.batch_refined(batch_id, refined, seconds)
 
         rows_max = str(self._config.max_offsets_per_trigger)
         return (

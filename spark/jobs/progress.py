@@ -21,6 +21,7 @@ from pyspark.sql.streaming.listener import (
 
 from channel import Channel, now_text
 from positions import Positions, count_offsets, parse_positions, spans_between
+from refine import Refined
 
 REFINE = "refine"
 
@@ -49,17 +50,17 @@ class Progress(StreamingQueryListener):
         self._failed = failed
         self._lock = threading.Lock()
         self._newest_kafka_us: int | None = None
+        self._gold_topics: frozenset[str] = frozenset()
         self._last_batch: dict[str, int] = {}
         self._names: dict[str, str] = {}
 
-    def batch_refined(
-        self, batch_id: int, rows: int, seconds: float, newest_kafka_us: int | None
-    ) -> None:
+    def batch_refined(self, batch_id: int, refined: Refined, seconds: float) -> None:
         """Report a batch of the refining query."""
         with self._lock:
-            self._newest_kafka_us = newest_kafka_us or self._newest_kafka_us
+            self._newest_kafka_us = refined.newest_kafka_us or self._newest_kafka_us
+            self._gold_topics |= refined.topics
             self._last_batch[REFINE] = batch_id
-        self._report(REFINE, rows, seconds, self._refine_lag())
+        self._report(REFINE, refined.rows, seconds, self._refine_lag())
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
         """Remember the name that belongs to the query's id."""
@@ -100,8 +101,10 @@ class Progress(StreamingQueryListener):
         with self._lock:
             batch_id = self._last_batch.get(query)
             newest_us = self._newest_kafka_us if query == REFINE else None
+        gold = {"gold_topics": ",".join(sorted(self._gold_topics))} if query == REFINE else {}
         self._channel.send(
             "progress",
+            **gold,
             query=query,
             batch_id=batch_id,
             rows=rows,

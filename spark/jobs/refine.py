@@ -64,7 +64,9 @@ class Refined:
     rows: int
     #: How many of them are trades.
     trades: int
-    #: kafka_timestamp of the newest of them, microseconds since 1970; None without rows.
+    #: Topics of those trades.
+    topics: frozenset[str]
+    #: kafka_timestamp of the newest record, microseconds since 1970; None without rows.
     newest_kafka_us: int | None
 
 
@@ -105,7 +107,7 @@ class Refinery:
         session = records.sparkSession
         measures = self._decide(records)
         if not measures:
-            return Refined(0, 0, None)
+            return Refined(0, 0, frozenset(), None)
         after = at.advance(self.positions, _spans(measures))
         with recording(session, at.format_positions(after)):
             self._to_silver(session, measures)
@@ -115,6 +117,7 @@ class Refinery:
         return Refined(
             rows=sum(measure.records for measure in measures),
             trades=sum(measure.trades for measure in measures),
+            topics=frozenset(measure.topic for measure in measures if measure.trades > 0),
             newest_kafka_us=max(measure.newest_kafka_us for measure in measures),
         )
 

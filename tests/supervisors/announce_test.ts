@@ -32,7 +32,7 @@ test("each milestone is told once, when it is reached", () => {
     "Kafka serves",
     "kraken streams",
   ]);
-  const figures = { refine_gold_exchanges: "binance,kraken" };
+  const figures = { refine_gold_topics: "market.crypto.trades.kraken" };
   const spark = node("k2/spark", { state: "running", figures });
   expect(news(node("k2", { children: [topics, connections, spark] }))).toEqual([
     "Spark's queries run",

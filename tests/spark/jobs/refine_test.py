@@ -14,7 +14,7 @@ from decimal import Decimal
 import pytest
 
 from avro_encoding import confluent
-from lake import MINUTE_US, NOON_US, SCHEMA_ID, Lake, encode, expected_bars, trade
+from lake import EXACT, MINUTE_US, NOON_US, SCHEMA_ID, Lake, encode, expected_bars, trade
 from refine import BOUNDARIES
 from registry import RegistryUnavailableError
 from silver import REASONS
@@ -36,7 +36,7 @@ def dying_at(boundary: str) -> Callable[[str], None]:
 def test_trades_reach_silver_and_gold_with_their_digits(lake: Lake) -> None:
     trades = [
         trade(1, price="64522.19000000", quantity="0.00775000"),
-        trade(2, price="0.000000000000000003", quantity="99999999999999999999"),
+        trade(2, native_symbol="X", price="0.000000000000000003", quantity="99999999999999999999"),
         trade(3, price="20000.123", quantity="1000000000.5"),
         trade(4, price="12345678901234567.5", quantity="0.000000000000000002"),
         trade(5, native_symbol="ETH/USD", price="2", quantity="3", source="BACKFILL"),
@@ -48,7 +48,7 @@ def test_trades_reach_silver_and_gold_with_their_digits(lake: Lake) -> None:
     assert lake.quarantined() == {}
     for row in (*lake.rows("silver.trades"), *lake.rows("gold.trades")):
         sent = trades[int(row.trade_id) - 1]
-        product = Decimal(sent["price"]) * Decimal(sent["quantity"])
+        product = EXACT.multiply(Decimal(sent["price"]), Decimal(sent["quantity"]))
         assert (row.price, row.quantity) == (Decimal(sent["price"]), Decimal(sent["quantity"]))
         assert row.quote_quantity == product
         assert (row.side, row.source, row.vendor_data) == (
