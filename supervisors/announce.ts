@@ -1,6 +1,6 @@
 /**
- * What a person at the terminal wants to know of a starting platform, each once: which parts serve
- * and how long it took, up to the first bar of every exchange in Gold. Pure: the tree in, lines
+ * What a person at the terminal wants to know of a starting platform, each once: when Kafka and
+ * the lake serve, up to the first bar of every exchange in Gold. Pure: the tree in, lines
  * out.
  *
  * @module
@@ -32,14 +32,6 @@ export function announcer(exchanges: readonly string[]): (tree: StatusNode) => r
 function milestonesOf(exchanges: readonly string[]): readonly Milestone[] {
   return [
     { line: "Kafka serves", isReached: (tree) => stateOf(tree, "topics") === "finished" },
-    ...exchanges.map((exchange) => ({
-      line: `${exchange} streams`,
-      isReached: (tree: StatusNode) => {
-        const found = find(tree, (node) => node.path.endsWith(`/${exchange}/connections`));
-        const connections = found?.children ?? [];
-        return connections.length > 0 && connections.every(({ state }) => state === "streaming");
-      },
-    })),
     { line: "Spark's queries run", isReached: (tree) => stateOf(tree, "spark") === "running" },
     ...exchanges.map((exchange) => ({
       line: `${exchange} has its first bar in Gold`,

@@ -50,7 +50,8 @@ export function createReachability(options: {
 }
 
 /** The sentence that tells how to run without a network. */
-export const simulate_remedy = "Without network access try: bun run start --simulate";
+export const simulate_remedy =
+  "Without network access try: K2_DATA_DIR=.k2-simulated bun run start --simulate";
 
 /** A URL as it may be shown: without user name and password. */
 export function withoutCredentials(url: string): string {

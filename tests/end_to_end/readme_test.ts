@@ -54,7 +54,7 @@ const expectations: Readonly<Record<string, (command: string) => Promise<void>>>
     await eventually("word of both exchanges", () =>
       ["binance", "kraken"].every((exchange) =>
         new RegExp(
-          `Cannot reach ${exchange} at .*: .*; retrying\\. .*bun run start --simulate|${exchange} streams`,
+          `Cannot reach ${exchange} at .*: .*; retrying\\. .*bun run start --simulate|${exchange} connection \\d+ streams`,
         ).test(platform.text()),
       )
         ? true

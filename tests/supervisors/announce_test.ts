@@ -25,27 +25,13 @@ function node(path: string, more: Partial<StatusNode> = {}): StatusNode {
 test("each milestone is told once, when it is reached", () => {
   const news = announcer(["kraken"]);
   expect(news(node("k2"))).toEqual([]);
-  const connection = node("k2/kraken/connections/0", { state: "streaming" });
-  const connections = node("k2/kraken/connections", { children: [connection] });
   const topics = node("k2/topics", { state: "finished" });
-  expect(news(node("k2", { children: [topics, connections] }))).toEqual([
-    "Kafka serves",
-    "kraken streams",
-  ]);
+  expect(news(node("k2", { children: [topics] }))).toEqual(["Kafka serves"]);
   const figures = { refine_gold_topics: "market.crypto.trades.kraken" };
   const spark = node("k2/spark", { state: "running", figures });
-  expect(news(node("k2", { children: [topics, connections, spark] }))).toEqual([
+  expect(news(node("k2", { children: [topics, spark] }))).toEqual([
     "Spark's queries run",
     "kraken has its first bar in Gold",
   ]);
-  expect(news(node("k2", { children: [topics, connections, spark] }))).toEqual([]);
-});
-
-test("an exchange with one connection that does not stream is not announced", () => {
-  const news = announcer(["kraken"]);
-  const children = ["streaming", "waiting"].map((state, at) =>
-    node(`k2/kraken/connections/${at}`, { state }),
-  );
-  const connections = node("k2/kraken/connections", { children });
-  expect(news(node("k2", { children: [connections] }))).toEqual([]);
+  expect(news(node("k2", { children: [topics, spark] }))).toEqual([]);
 });
