@@ -31,8 +31,8 @@ export interface Suite {
 const report_folder = ".setup/reports";
 
 /**
- * Runs a suite and prints its line on stdout. A test suite's own output goes to stderr as it
- * comes, a check's only where it failed, because checks run side by side.
+ * Runs a suite and prints its line on stdout. The suite's own output goes to a log, and from there
+ * to stderr where it failed: whoever passes reads one line.
  */
 export async function runSuite(suite: Suite, place: Place): Promise<Counts> {
   const started_ms = performance.now();
@@ -79,18 +79,20 @@ async function runProgram(suite: Suite, place: Place): Promise<Outcome> {
   const { exit_code, is_timed_out } = await runChild(suite.command(report), {
     cwd: place.root,
     environment: testEnvironment(place.environment),
-    log: suite.files === null ? log : null,
+    log,
     timeout_ms: suite.timeout_ms,
     signal: new AbortController().signal,
   });
   const reason = is_timed_out ? `ended after ${secondsText(suite.timeout_ms)}` : null;
-  if (suite.files !== null) {
-    const text = existsSync(report) ? readFileSync(report, "utf8") : null;
-    return { counts: countTests({ report: text, exit_code, files: suite.files }), reason };
-  }
-  if (exit_code === 0) return { counts: { passed: 1, failed: 0 }, reason };
-  process.stderr.write(readFileSync(log));
-  return { counts: one_failed, reason };
+  const text = existsSync(report) ? readFileSync(report, "utf8") : null;
+  const counts = countsOf(suite, text, exit_code);
+  if (counts.failed > 0) process.stderr.write(readFileSync(log));
+  return { counts, reason };
+}
+
+function countsOf(suite: Suite, report: string | null, exit_code: number | null): Counts {
+  if (suite.files !== null) return countTests({ report, exit_code, files: suite.files });
+  return exit_code === 0 ? { passed: 1, failed: 0 } : one_failed;
 }
 
 /**

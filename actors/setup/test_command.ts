@@ -62,7 +62,10 @@ export async function runTests(
     process.stderr.write(`${reasonOf(error)}\n`);
   }
   const counts: Counts[] = is_filtered ? [] : [...(await options.before({ root, environment }))];
-  for (const suite of suites) counts.push(await runSuite(suite, { root, environment }));
+  for (const suite of suites) {
+    process.stderr.write(`${suite.name}: running ${suite.files?.length ?? 0} files …\n`);
+    counts.push(await runSuite(suite, { root, environment }));
+  }
   return await conclude(counts);
 }
 

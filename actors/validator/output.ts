@@ -13,11 +13,34 @@ import { FailureError, reasonOf } from "../settings/exit.ts";
 /** Takes text and resolves once it is written. */
 export type Write = (text: string) => Promise<void>;
 
-/** Writes to stdout. */
-export async function writeOut(text: string): Promise<void> {
+/** Whoever reads stdout has seen enough and is gone, as `head` does: no failure. */
+export class ReaderLeft extends Error {
+  override readonly name = "ReaderLeft";
+}
+
+/** Opens stdout for writing. What it returns throws {@link ReaderLeft}. */
+export function openOut(): Write {
+  // One for all writes: each holds a file descriptor of its own.
   const sink = Bun.stdout.writer();
-  sink.write(text);
-  await sink.flush();
+  return async (text) => {
+    try {
+      // Either of the two may be what reports the error.
+      await sink.write(text);
+      await sink.flush();
+    } catch (error) {
+      const is_gone = error instanceof Error && "code" in error && error.code === "EPIPE";
+      throw is_gone ? new ReaderLeft() : error;
+    }
+  };
+}
+
+/** Runs something that writes to stdout, until it is done or the reader has left. */
+export async function whileRead(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!(error instanceof ReaderLeft)) throw error;
+  }
 }
 
 /**
@@ -52,7 +75,7 @@ export async function writeInto(path: string, use: (write: Write) => Promise<voi
   const sink = Bun.file(path).writer();
   try {
     await use(async (text) => {
-      sink.write(text);
+      await sink.write(text);
       await sink.flush();
     });
   } catch (error) {

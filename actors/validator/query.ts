@@ -9,7 +9,7 @@
 import { type DuckDBConnection, DuckDBTypeId, StatementType } from "@duckdb/node-api";
 import { FailureError, reasonOf, UsageError } from "../settings/exit.ts";
 import { type LakeTable, openLake, quoted, type View } from "./lake.ts";
-import { replaceFile, type Write, writeInto } from "./output.ts";
+import { ReaderLeft, replaceFile, type Write, writeInto } from "./output.ts";
 import { snapshotAsOf } from "./table_metadata.ts";
 import { csvRecord, jsonRows, textTable } from "./text_table.ts";
 import { textOf } from "./values.ts";
@@ -59,6 +59,7 @@ const number_types: ReadonlySet<DuckDBTypeId> = new Set([
  *
  * @throws {UsageError} where the SQL is wrong, would write, or reads outside the lake.
  * @throws {FailureError} where the lake or the output cannot be read or written.
+ * @throws {ReaderLeft} from `write`.
  */
 export async function query(options: Query): Promise<void> {
   if (options.output === null) return await answer(options, options.write);
@@ -166,7 +167,8 @@ async function explained(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    if (error instanceof UsageError || error instanceof FailureError) throw error;
+    const is_ours = [UsageError, FailureError, ReaderLeft].some((kind) => error instanceof kind);
+    if (is_ours) throw error;
     const sentence = duckDBSentence(reasonOf(error));
     // These are not the statement's fault.
     if (/^(IO|Out of Memory|Interrupt|INTERNAL|Fatal)\b/i.test(sentence)) {

@@ -8,7 +8,7 @@ import { join, relative, resolve } from "node:path";
 import { exit_codes, UsageError } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
 import { catalogPath, readLake } from "./lake.ts";
-import { writeOut } from "./output.ts";
+import { openOut, whileRead } from "./output.ts";
 import { type QueryFormat, query, query_formats } from "./query.ts";
 import { parseAsOf } from "./time_bounds.ts";
 
@@ -26,17 +26,20 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   const as_of = flags["as-of"];
   const as_of_ms = typeof as_of === "string" ? parseAsOf(as_of) : null;
-  await query({
-    sql,
-    format,
-    output,
-    as_of_ms,
-    root,
-    data_dir: settings.data_dir,
-    tables: await readLake(catalogPath(settings)),
-    write: writeOut,
-    remark: (text) => process.stderr.write(`${text}\n`),
-  });
+  const tables = await readLake(catalogPath(settings));
+  await whileRead(() =>
+    query({
+      sql,
+      format,
+      output,
+      as_of_ms,
+      root,
+      data_dir: settings.data_dir,
+      tables,
+      write: openOut(),
+      remark: (text) => process.stderr.write(`${text}\n`),
+    }),
+  );
   return exit_codes.done;
 }
 

@@ -10,7 +10,7 @@ import type { Invocation } from "../settings/invocation.ts";
 import { holds } from "./check.ts";
 import { runChecks } from "./checks.ts";
 import { catalogPath, readLake } from "./lake.ts";
-import { writeOut } from "./output.ts";
+import { openOut, whileRead } from "./output.ts";
 import { pinTables } from "./pins.ts";
 import { duckDBSentence } from "./query.ts";
 import { parseSince } from "./time_bounds.ts";
@@ -34,7 +34,7 @@ export async function run(invocation: Invocation): Promise<number> {
     is_running: lockHolder(settings.data_dir) !== null,
   });
   const text = format === "json" ? validationAsJson(validation) : validationAsText(validation);
-  await writeOut(text);
+  await whileRead(() => openOut()(text));
   return holds(validation.outcomes) ? exit_codes.done : exit_codes.failed;
 }
 

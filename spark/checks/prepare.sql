@@ -20,26 +20,22 @@ CREATE MACRO unit() AS 1000000000000000000::HUGEINT;
 
 CREATE MACRO units(x) AS whole(x) * unit() + fraction(x);
 
--- The number of a count of units; NULL where 38 digits cannot hold it.
-CREATE MACRO of_units(n) AS
-  try_cast(n AS DECIMAL(38, 0)) * 0.000000000000000001::DECIMAL(18, 18);
-
 -- A sum, from the sum of trunc(x) and the sum of x % 1; NULL where 38 digits cannot hold it.
 CREATE MACRO joined_sum(wholes, fractions) AS
   try_cast(wholes + trunc(fractions) AS DECIMAL(38, 18)) + fractions % 1;
 
--- p x q; NULL where 18 decimals or 38 digits cannot hold it. Nearly every number fits into
--- DECIMAL(19,9), whose product is exact and fast.
-CREATE MACRO exact_product(p, q) AS
-  CASE
-    WHEN try_cast(p AS DECIMAL(19, 9)) = p AND try_cast(q AS DECIMAL(19, 9)) = q
-      THEN p::DECIMAL(19, 9) * q::DECIMAL(19, 9)
-    WHEN fraction(p) * fraction(q) % unit() <> 0 THEN NULL
-    ELSE TRY(of_units(
-      whole(p) * whole(q) * unit() + whole(p) * fraction(q) + fraction(p) * whole(q)
-      + fraction(p) * fraction(q) // unit()
-    ))
-  END;
+-- Whether x is p x q, exactly. With whole parts P, Q and fractions f, g, x - PQ - Pg - fQ must be fg.
+-- Of these only fg has more than 18 decimals; and where x fits, all of them do.
+CREATE MACRO is_product(x, p, q) AS
+  coalesce(
+    TRY(
+      (
+        x - trunc(p) * trunc(q) - trunc(p) * (q % 1)::DECIMAL(18, 18)
+        - (p % 1)::DECIMAL(18, 18) * trunc(q)
+      )::DECIMAL(18, 18) = (p % 1)::DECIMAL(18, 18) * (q % 1)::DECIMAL(18, 18)
+    ),
+    false
+  );
 
 -- Whether x is a / b rounded half up to 18 decimals: -b <= 2 (a - x b) < b, in units of 10^-36.
 CREATE MACRO is_quotient(x, a, b) AS

@@ -3,8 +3,6 @@
 -- rows: checked.silver_trades
 -- wrong: quote_quantity of a Silver row is not price x quantity, exactly.
 -- remedy: Rebuild Silver and Gold from Bronze, and report how the row came to be.
-SELECT
-  message_id, topic, partition, "offset", price, quantity, quote_quantity,
-  exact_product(price, quantity) AS product
+SELECT message_id, topic, partition, "offset", price, quantity, quote_quantity
 FROM checked.silver_trades
-WHERE quote_quantity IS DISTINCT FROM exact_product(price, quantity)
+WHERE NOT is_product(quote_quantity, price, quantity)

@@ -86,6 +86,7 @@ export async function eventually<T>(
 
 export interface Platform {
   readonly pid: number;
+  readonly data_dir: string;
   /** All that was written to stderr so far. */
   log(): string;
   url(path: string): string;
@@ -128,8 +129,9 @@ export async function startPlatform(
   }
   return {
     pid: child.pid,
+    data_dir: environment.K2_DATA_DIR ?? "",
     log: () => log,
-    url: (path) => base + path,
+    url: (path) => new URL(path, base).href,
     tree,
     node: async (path) => nodeAt(await tree(), path),
     stop: async (signal) => {

@@ -94,9 +94,9 @@ const expectations: Readonly<Record<string, (command: string) => Promise<void>>>
   "bun run symbols --exchange kraken": async (command) => {
     expect(await outputOf(command)).toContain("BTC/USD");
   },
-  "bun run normalize tests/fixtures/kraken/frames.ndjson": async (command) => {
+  "bun run normalize tests/fixtures/recorded_frames.ndjson": async (command) => {
     const [first = ""] = (await outputOf(command)).split("\n");
-    expect(JSON.parse(first)).toMatchObject({ exchange: "kraken" });
+    expect(JSON.parse(first)).toMatchObject({ exchange: "binance", price: "64522.19000000" });
   },
   "bun run bench normalize": async (command) => {
     expect(await outputOf(command)).toMatch(/floor_ratio=\d+(\.\d+)?\n$/);

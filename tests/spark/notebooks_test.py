@@ -42,7 +42,10 @@ def tour(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Any:
     notebook.cells.append(nbformat.v4.new_code_cell(HAND_OVER))
     home = {
         name: str(folder / "jupyter")
-        for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
+        for name in (
+            *("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"),
+            *("IPYTHONDIR", "MPLCONFIGDIR"),
+        )
     }
     environment = {
         **os.environ,

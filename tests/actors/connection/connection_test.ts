@@ -216,7 +216,7 @@ test("an exchange out of reach is named once, and once more when it is back", as
   }
   expect(lines).toEqual([
     "warn Cannot reach fake at wss://fake.example/stream: connect ECONNREFUSED 127.0.0.1:1; " +
-      "retrying. Without network access try: bun run start --simulate",
+      "retrying. Without network access try: K2_DATA_DIR=.k2-simulated bun run start --simulate",
   ]);
   latest().opened();
   expect(lines.slice(1)).toEqual(["info Reached fake again"]);

@@ -20,7 +20,7 @@ test("an outage is said once, with reason and remedy, and its end once", () => {
   reachability.failed("rest", { url: "https://fake", reason: "still" });
   expect(lines).toEqual([
     "warn Cannot reach fake at https://fake: getaddrinfo ENOTFOUND fake; retrying. " +
-      "Without network access try: bun run start --simulate",
+      "Without network access try: K2_DATA_DIR=.k2-simulated bun run start --simulate",
   ]);
   reachability.succeeded("socket.0");
   expect(lines).toHaveLength(1);

@@ -206,6 +206,24 @@ describe("what only reads is not", () => {
   }
 });
 
+test("a reader that has seen enough is no failure", async () => {
+  const entry = `import { run } from "${root}/actors/validator/query_command.ts";
+    const settings = { data_dir: process.argv[1], catalog_uri: null };
+    const sql = "SELECT * FROM range(2000000)";
+    process.exitCode = await run({
+      flags: { format: "csv" }, positionals: [sql], settings, environment: {}, root: "${root}",
+    });`;
+  const child = Bun.spawn(["bun", "-e", entry, join(lakes, "whole")], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const reader = child.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  expect(await child.stderr.text()).toBe("");
+  expect(await child.exited).toBe(0);
+});
+
 describe("the command", () => {
   const settings = { data_dir: "/nonexistent/k2", catalog_uri: null };
 
