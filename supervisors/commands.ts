@@ -105,7 +105,8 @@ const validate: Command = {
   usage: `bun run validate [--since 2h|all] [--format table|json]
 
 Recomputes and reconciles Bronze, Silver and Gold with DuckDB. Exits 1 when a check is violated.
-  --since    how far back trades and bars are looked at (default all)
+  --since    all (default), or a duration such as 30m, 2h or 7d: what is looked at begins with the
+             UTC day in which it began
   --format   table (default) or json`,
   options: { since: text, format: text },
   positionals_max: 0,
@@ -119,7 +120,7 @@ const query: Command = {
   usage: `bun run query "<sql>" [--format table|json|csv|parquet] [--output FILE] [--as-of TIME]
 
 Runs one read-only statement over the lake's tables by name: gold.ohlcv, gold.trades,
-silver.trades, silver.quarantine, bronze.trades, …
+silver.trades, silver.quarantine, bronze.trades, … ("offset" is a word of SQL: quote it)
   --format   table (default), json, csv, or parquet (with --output)
   --output   write to a file instead of stdout
   --as-of    the tables as they were at an ISO 8601 time`,

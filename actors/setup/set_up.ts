@@ -6,7 +6,7 @@
  * @module
  */
 
-import { mkdirSync, statfsSync } from "node:fs";
+import { mkdirSync, statfsSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FailureError, reasonOf } from "../settings/exit.ts";
@@ -124,6 +124,8 @@ function makeFolders(root: string): void {
     for (const folder of [temporary_folder, log_folder]) {
       mkdirSync(join(root, folder), { recursive: true });
     }
+    // Programs of Node among the products must not take the checkout's module type for theirs.
+    writeFileSync(join(root, ".setup/package.json"), "{}\n");
   } catch (error) {
     throw new FailureError(`Set-up cannot write into ${root}: ${reasonOf(error)}`);
   }

@@ -14,7 +14,8 @@ const answer_ms_max = 5_000;
 
 export const run: Run = async ({ settings }) => {
   const document = await readStatus(statusUrl(settings.status_host, settings.status_port));
-  process.stdout.write(tableOf(document));
+  // Unlike a plain write, this one waits for a slow reader.
+  await Bun.write(Bun.stdout, tableOf(document));
   return 0;
 };
 

@@ -22,6 +22,7 @@ import os
 import queue
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ from config import Config, parse_config
 from progress import REFINE, Progress
 from refine import Refinery
 from registry import SchemaRegistry
-from session import jvm_pid, open_session
+from session import jvm, open_session
 from single import hold, wait_for_earlier_driver
 from tables import BRONZE_DEAD_LETTERS, BRONZE_TRADES, definitions
 
@@ -60,9 +61,10 @@ class Driver:
         self._channel = channel
         self._events: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._batch_lock = threading.Lock()
-        self._jvm: int | None = None
+        self._jvm: subprocess.Popen[bytes] | None = None
         self._work = Path(config.temp_dir) / "work"
         self._is_serving = False
+        self._is_ending = False
         #: Why the refining query failed, better said than Spark says it.
         self._refine_failure: str | None = None
 
@@ -73,12 +75,13 @@ class Driver:
         started = time.monotonic()
         lock = self._prepare_folder()
         session = open_session(replace(self._config, temp_dir=str(self._work)))
-        self._jvm = jvm_pid(session)
+        self._jvm = jvm(session)
+        threading.Thread(target=self._watch, args=[self._jvm], daemon=True).start()
         # Again: PySpark has put its own in place of ours.
         self._take_signals()
-        held = hold(session, lock, self._jvm)
+        held = hold(session, lock, self._jvm.pid)
         seconds = round(time.monotonic() - started, 3)
-        self._channel.send("session", pid=os.getpid(), jvm_pid=self._jvm, seconds=seconds)
+        self._channel.send("session", pid=os.getpid(), jvm_pid=self._jvm.pid, seconds=seconds)
         queries = self._start_queries(session)
         self._is_serving = True
         self._channel.send("ready")
@@ -189,6 +192,12 @@ class Driver:
         timer.start()
         self._events.put(("drain", ""))
 
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        # Whoever ends the process on purpose is about to leave, and says why better than this.
+        if not self._is_ending:
+            self.fail(None, f"Spark's JVM has ended by itself with code {code}")
+
     def _reach(self, boundary: str) -> None:
         if boundary == self._config.fault:
             self._end(1)
@@ -199,8 +208,9 @@ class Driver:
         self._end(1)
 
     def _end(self, code: int) -> None:
+        self._is_ending = True
         if self._jvm is not None:
-            os.kill(self._jvm, signal.SIGKILL)
+            self._jvm.kill()
         shutil.rmtree(self._work, ignore_errors=True)
         os._exit(code)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -39,9 +40,10 @@ def open_session(config: Config) -> SparkSession:
     return session
 
 
-def jvm_pid(session: SparkSession) -> int:
-    """Return the process id of the session's JVM."""
-    return int(session.sparkContext._gateway.proc.pid)
+def jvm(session: SparkSession) -> subprocess.Popen[bytes]:
+    """Return the session's JVM."""
+    process: subprocess.Popen[bytes] = session.sparkContext._gateway.proc
+    return process
 
 
 def _submit_arguments(config: Config) -> list[str]:
