@@ -29,6 +29,7 @@ export const registryActor = fromCallback<Stop, RegistryInput>(({ input, receive
   const server = listen(input.port, store, () => {
     requests += 1;
     report.figures.requests_total = requests;
+    report.figures.subjects = store.subjects().length;
   });
 
   let is_open = true;
@@ -58,9 +59,10 @@ function listen(port: number, store: SchemaStore, count: () => void) {
       hostname: "127.0.0.1",
       port,
       maxRequestBodySize: body_bytes_max,
-      fetch: (request) => {
+      fetch: async (request) => {
+        const response = await answerRequest(store, request);
         count();
-        return answerRequest(store, request);
+        return response;
       },
     });
   } catch (error) {
