@@ -51,9 +51,11 @@ export function addProgress(
   for (const [name, value] of Object.entries(progress.figures)) {
     if (name !== "rows") figures[`${progress.query}_${name}`] = value;
   }
+  // An idle query repeats its figures without rows, to be known as living.
+  const rows = Number(progress.figures.rows ?? 0);
   for (const [name, step] of [
-    ["rows_total", Number(progress.figures.rows ?? 0)],
-    ["batches_total", 1],
+    ["rows_total", rows],
+    ["batches_total", rows > 0 ? 1 : 0],
   ] as const) {
     const total = figures[`${progress.query}_${name}`];
     figures[`${progress.query}_${name}`] = (typeof total === "number" ? total : 0) + step;

@@ -34,6 +34,7 @@ test("figures hold a query's latest progress and the sum of its rows", () => {
   const figures: Figures = {};
   addProgress(figures, { query: "refine", figures: { rows: 10, lag_s: 4.5 } });
   addProgress(figures, { query: "refine", figures: { rows: 5, lag_s: null } });
+  addProgress(figures, { query: "refine", figures: { rows: 0, lag_s: null } });
   addProgress(figures, { query: "bronze_trades", figures: { rows: 1 } });
   expect(figures).toEqual({
     refine_lag_s: null,

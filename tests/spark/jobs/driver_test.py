@@ -1,0 +1,107 @@
+"""Goal: the driver says what is wrong in one line, and never leaves a process behind.
+
+Method: the real program in a process group of its own, told over stdin; after its end the group
+must be empty. Its queries are shown by the end-to-end test, which has a broker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+WAIT_S_MAX = 60
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "spark" / "jobs" / "driver.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def config(folder: Path) -> str:
+    values = {
+        "bootstrap_servers": "127.0.0.1:9",
+        "trade_topics": ["trades"],
+        "schema_registry_url": "http://127.0.0.1:9",
+        "catalog_uri": f"jdbc:sqlite:{folder}/catalog.db",
+        "warehouse": f"file://{folder}/warehouse",
+        "checkpoint_dir": f"{folder}/checkpoints",
+        "temp_dir": f"{folder}/temp",
+        "jars_dir": str(ROOT / ".setup" / "spark"),
+    }
+    return json.dumps(values) + "\n"
+
+
+def is_empty(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def wait_until_empty(group: int) -> None:
+    deadline = time.monotonic() + WAIT_S_MAX
+    while not is_empty(group):
+        assert time.monotonic() < deadline, "a process outlived the driver"
+        time.sleep(0.05)
+
+
+def test_a_wrong_configuration_is_said_in_one_line(tmp_path: Path) -> None:
+    driver = start(tmp_path)
+
+    out, _ = driver.communicate('{"trade_topics": []}\n', timeout=WAIT_S_MAX)
+
+    (line,) = out.splitlines()
+    assert json.loads(line)["type"] == "failed"
+    assert "bootstrap_servers" in json.loads(line)["reason"]
+    assert driver.returncode == 1
+
+
+def test_the_end_of_stdin_ends_it_and_its_jvm_before_it_is_ready(tmp_path: Path) -> None:
+    driver = start(tmp_path)
+    assert driver.stdin is not None
+    driver.stdin.write(config(tmp_path))
+    driver.stdin.flush()
+    conn = tmp_path / "temp" / "work"
+    while not any(conn.glob("tmp*")):  # PySpark's folder for the address of its JVM
+        assert driver.poll() is None
+        time.sleep(0.05)
+
+    out, _ = driver.communicate(timeout=WAIT_S_MAX)
+
+    assert driver.returncode == 0
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["drained"]
+    wait_until_empty(driver.pid)
+    assert {path.name for path in tmp_path.iterdir()} <= {"temp"}
+
+
+def test_a_drain_ends_it_and_its_jvm_with_nothing_left_behind(tmp_path: Path) -> None:
+    driver = start(tmp_path)
+    assert driver.stdin is not None
+    assert driver.stdout is not None
+    driver.stdin.write(config(tmp_path))
+    driver.stdin.flush()
+    said = json.loads(driver.stdout.readline())
+    assert said["type"] == "session"
+    assert said["pid"] == driver.pid
+    os.kill(said["jvm_pid"], 0)
+
+    driver.stdin.write('not a command\n{"command": "drain"}\n')
+    driver.stdin.flush()
+
+    assert driver.wait(WAIT_S_MAX) == 0
+    assert json.loads(driver.stdout.read().splitlines()[-1])["type"] == "drained"
+    wait_until_empty(driver.pid)
+    assert not (tmp_path / "temp" / "work").exists()
