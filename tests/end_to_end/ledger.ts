@@ -23,7 +23,7 @@ export async function startSimulator(
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
 ) {
-  const child = Bun.spawn(["bun", "--no-env-file", "main.ts", "simulate", ...argv], {
+  const child = Bun.spawn([process.execPath, "--no-env-file", "main.ts", "simulate", ...argv], {
     cwd: root,
     env: { ...environment, K2_SIMULATOR_OUTPUT: "json" },
     stdin: "ignore",

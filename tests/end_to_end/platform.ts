@@ -44,7 +44,7 @@ export async function run(
   environment: Readonly<Record<string, string>>,
   stdin = "",
 ): Promise<Output> {
-  const child = Bun.spawn(["bun", "--no-env-file", "main.ts", ...argv], {
+  const child = Bun.spawn([process.execPath, "--no-env-file", "main.ts", ...argv], {
     cwd: root,
     env: { ...environment },
     stdin: new Blob([stdin]),
@@ -102,7 +102,7 @@ export async function startPlatform(
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<Platform> {
-  const child = Bun.spawn(["bun", "--no-env-file", "main.ts", "start", ...argv], {
+  const child = Bun.spawn([process.execPath, "--no-env-file", "main.ts", "start", ...argv], {
     cwd: root,
     env: { ...environment },
     stdin: "ignore",

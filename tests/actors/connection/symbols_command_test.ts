@@ -38,7 +38,7 @@ async function runApart(flags: Flags, environment: Record<string, string>) {
     import { run } from "./actors/connection/symbols_command.ts";
     process.exit(await run(${JSON.stringify(invocation(flags, environment))}));
   `;
-  const child = Bun.spawn(["bun", "-e", program], { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([process.execPath, "-e", program], { stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),

@@ -127,7 +127,7 @@ test("kill -9 of the owner leaves no orphan, guarded or not", async () => {
       signal: new AbortController().signal, onLine: (line) => console.log(line),
       onErrorLine: () => {}, onExit: () => {} });`,
   );
-  const owner = start(["bun", script], "owner");
+  const owner = start([process.execPath, script], "owner");
   await until(() => owner.lines.length === 3);
   const pids = owner.lines.map(Number);
   expect(pids.every(isRunning)).toBe(true);

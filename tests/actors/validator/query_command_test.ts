@@ -213,7 +213,7 @@ test("a reader that has seen enough is no failure", async () => {
     process.exitCode = await run({
       flags: { format: "csv" }, positionals: [sql], settings, environment: {}, root: "${root}",
     });`;
-  const child = Bun.spawn(["bun", "-e", entry, join(lakes, "whole")], {
+  const child = Bun.spawn([process.execPath, "-e", entry, join(lakes, "whole")], {
     stdout: "pipe",
     stderr: "pipe",
   });
