@@ -9,6 +9,7 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { exchanges } from "./actors/exchanges/mod.ts";
 import { exit_codes, reasonOf, UsageError } from "./actors/settings/exit.ts";
+import { begun_variable } from "./actors/settings/invocation.ts";
 import { readSettings } from "./actors/settings/settings.ts";
 import { setUp } from "./actors/setup/set_up.ts";
 import { type Command, commandNamed, commands } from "./supervisors/commands.ts";
@@ -52,12 +53,24 @@ async function dispatch(command: Command, argv: readonly string[]): Promise<numb
     root: import.meta.dir,
   };
   command.check?.(invocation);
-  await setUp(command.setup(flags, settings), {
+  const made = await setUp(command.setup(flags, settings), {
     root: import.meta.dir,
     environment: process.env,
   });
+  if (made.includes("packages")) beginAnew();
   const { run } = await command.load();
   return await run(invocation);
+}
+
+/**
+ * Replaces this process by a new one of the same command. Bun has looked for packages when there
+ * were none and remembers that, so a module that needs one cannot be loaded here any more.
+ */
+function beginAnew(): void {
+  if (process.execve === undefined || process.env[begun_variable] !== undefined) return;
+  const begun_ms = Math.round(performance.timeOrigin);
+  const argv = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, argv, { ...process.env, [begun_variable]: String(begun_ms) });
 }
 
 function parse(command: Command, argv: readonly string[]) {

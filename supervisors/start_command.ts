@@ -19,7 +19,7 @@ import {
   writeStamp,
 } from "../actors/settings/data_directory.ts";
 import { exit_codes, FailureError, reasonOf } from "../actors/settings/exit.ts";
-import type { Run } from "../actors/settings/invocation.ts";
+import { begun_variable, type Run } from "../actors/settings/invocation.ts";
 import { createLog, type Log } from "../actors/settings/log.ts";
 import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
 import { createMetrics } from "../actors/status/metrics.ts";
@@ -41,12 +41,15 @@ interface Start {
   readonly options: StartOptions;
   readonly root: string;
   readonly log: Log;
-  /** `performance.now()` when the command began, set-up apart. */
+  /** When this process began to run the platform, milliseconds since 1970. */
   readonly started_ms: number;
+  /** When the command began, set-up included. */
+  readonly begun_ms: number;
 }
 
-export const run: Run = async ({ flags, settings, root }) => {
-  const started_ms = performance.now();
+export const run: Run = async ({ flags, settings, root, environment }) => {
+  const started_ms = Date.now();
+  const begun_ms = Number(environment[begun_variable] ?? performance.timeOrigin);
   const options = readStartOptions(flags, settings);
   const log = createLog({
     format: options.log_format,
@@ -56,7 +59,7 @@ export const run: Run = async ({ flags, settings, root }) => {
   endOnEscape(log);
   const release = lockDataDirectory(options.settings.data_dir);
   try {
-    return await runPlatform({ options, root, log, started_ms });
+    return await runPlatform({ options, root, log, started_ms, begun_ms });
   } finally {
     release();
   }
@@ -109,7 +112,7 @@ function plant(
       token: statusToken(settings),
       role: options.role,
       version: manifest.version,
-      started_at_ms: Date.now() - (performance.now() - started_ms),
+      started_at_ms: started_ms,
       now_ms: Date.now,
       readTree: () => tree.node(),
       command: (path: string, command: "restart" | "stop" | "start") => tree.send(path, command),
@@ -183,7 +186,7 @@ async function drain(tree: Tree, log: Log): Promise<number> {
   return exit_codes.failed;
 }
 
-function announceProgress({ options, log, started_ms }: Start, tree: Tree): () => void {
+function announceProgress({ options, log, begun_ms }: Start, tree: Tree): () => void {
   const exchanges = options.settings.exchanges.map(({ exchange }) => exchange);
   const news = announcer(exchanges);
   let is_address_told = false;
@@ -194,7 +197,7 @@ function announceProgress({ options, log, started_ms }: Start, tree: Tree): () =
       is_address_told = true;
       log.info(`Status page: ${url}`);
     }
-    const seconds = ((performance.now() - started_ms) / 1000).toFixed(1);
+    const seconds = ((Date.now() - begun_ms) / 1000).toFixed(1);
     for (const line of news(node)) log.info(`${line} (after ${seconds} s)`);
   }, announce_interval_ms);
   return () => clearInterval(timer);

@@ -38,13 +38,18 @@ const tick_ms = 1_000;
  * Makes sure that the wanted steps, and all that they need, are done. Where they are, it costs
  * milliseconds and writes nothing.
  *
+ * @returns The steps that were missing and are now done.
  * @throws {FailureError} where a tool, the network, disk space or permission is missing, a program
  *   fails, or a signal interrupts it; running it again goes on where it stopped.
  */
-export async function setUp(wanted: readonly StepName[], options: SetUpOptions): Promise<void> {
+export async function setUp(
+  wanted: readonly StepName[],
+  options: SetUpOptions,
+): Promise<readonly StepName[]> {
   const names = withNeeds(wanted);
   requireOnPath(options.environment, [...new Set(names.flatMap((n) => steps[n].tools_in_use))]);
-  if ((await findMissing(names, options)).length === 0) return;
+  const missing = await findMissing(names, options);
+  if (missing.length === 0) return [];
 
   const { root, progress = stderrProgress() } = options;
   makeFolders(root);
@@ -56,12 +61,13 @@ export async function setUp(wanted: readonly StepName[], options: SetUpOptions):
     });
     try {
       // Another set-up may have done it while this one waited.
-      const missing = await findMissing(names, options);
-      if (missing.length > 0) await make(missing, { ...options, progress }, signal);
+      const still_missing = await findMissing(names, options);
+      if (still_missing.length > 0) await make(still_missing, { ...options, progress }, signal);
     } finally {
       release();
     }
   });
+  return missing;
 }
 
 async function findMissing(names: readonly StepName[], place: Place): Promise<StepName[]> {

@@ -176,7 +176,7 @@ function checkout(tools: Readonly<Record<string, string>>) {
   return { root, environment: { PATH: join(folder, "bin") }, file, tool, runs };
 }
 
-function quietly(place: ReturnType<typeof checkout>): Promise<void> {
+function quietly(place: ReturnType<typeof checkout>): Promise<unknown> {
   return setUp(["kafka_broker"], { ...place, progress: listen().progress });
 }
 
