@@ -97,6 +97,14 @@ export interface RecordSink {
   addDeadLetter(letter: DeadLetter): void;
 }
 
+/** Who acts on full buffers: whoever can stop records from coming. */
+export interface PressureListener {
+  /** No more records, please. */
+  full(): void;
+  /** There is room again. */
+  relieved(): void;
+}
+
 /** One figure on the status tree. Names carry their unit last: `lag_s`, `buffered_bytes`. */
 export type Figures = Record<string, string | number | boolean | null>;
 

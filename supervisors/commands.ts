@@ -10,6 +10,7 @@ import { inUse, lockHolder, readStamp } from "../actors/settings/data_directory.
 import type { Flags, Invocation, Run } from "../actors/settings/invocation.ts";
 import type { Settings } from "../actors/settings/settings.ts";
 import type { StepName } from "../actors/setup/steps.ts";
+import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { purposeOf, readStartOptions } from "./start_options.ts";
 
 export interface Command {
@@ -250,6 +251,7 @@ function checkStart({ flags, settings }: Invocation): void {
   const holder = lockHolder(data_dir);
   if (holder !== null) throw inUse(data_dir, holder.pid);
   readStamp(data_dir, purposeOf(options));
+  if (options.role !== "feed") javaClientOptions(settings.kafka.properties);
 }
 
 function stepsOfStart(flags: Flags, settings: Settings): readonly StepName[] {

@@ -73,7 +73,7 @@ async function runPlatform(start: Start): Promise<number> {
   const leftovers = await endLeftovers(settings.data_dir);
   if (leftovers.length > 0) log.warn(`Ended what an earlier start left: ${leftovers.join(", ")}`);
   await refusePortInUse(settings.status_host, settings.status_port);
-  const ports = await choosePorts(stamp, settings);
+  const ports = await choosePorts(stamp, options);
   writeStamp(settings.data_dir, { ...stamp, ports: { ...ports } });
 
   const controller = new AbortController();
@@ -221,24 +221,26 @@ function refuseFullDisk({ data_dir, disk_free_min }: Settings): void {
   );
 }
 
-/** Ports that the settings fix, else those of the first start, else free ones. */
-async function choosePorts(stamp: Stamp, settings: Settings): Promise<Ports> {
-  async function choose(name: keyof Ports, fixed: number | null, variable: string) {
+/**
+ * Ports that the settings fix, else those of the first start, else free ones. Only those that this
+ * start listens on have to be free.
+ */
+async function choosePorts(stamp: Stamp, { settings, simulate }: StartOptions): Promise<Ports> {
+  const { kafka, schema_registry_url, registry_port, simulator_port } = settings;
+  async function choose(name: keyof Ports, fixed: number | null, use: { is_used: boolean }) {
     const port = fixed ?? stamp.ports[name] ?? (await chooseFreePort());
-    if (await isPortFree(port)) return port;
+    if (!use.is_used || (await isPortFree(port))) return port;
+    const variable = `K2_${name.toUpperCase()}_PORT`;
     throw new FailureError(
       `Port ${port} for ${name} is in use: stop the other program or set ${variable}`,
     );
   }
+  const embedded = { is_used: kafka.brokers === null };
   return {
-    kafka: await choose("kafka", settings.kafka.port, "K2_KAFKA_PORT"),
-    kafka_controller: await choose(
-      "kafka_controller",
-      settings.kafka.controller_port,
-      "K2_KAFKA_CONTROLLER_PORT",
-    ),
-    registry: await choose("registry", settings.registry_port, "K2_REGISTRY_PORT"),
-    simulator: await choose("simulator", settings.simulator_port, "K2_SIMULATOR_PORT"),
+    kafka: await choose("kafka", kafka.port, embedded),
+    kafka_controller: await choose("kafka_controller", kafka.controller_port, embedded),
+    registry: await choose("registry", registry_port, { is_used: schema_registry_url === null }),
+    simulator: await choose("simulator", simulator_port, { is_used: simulate !== null }),
   };
 }
 

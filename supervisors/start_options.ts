@@ -8,10 +8,7 @@
 import type { Purpose } from "../actors/settings/data_directory.ts";
 import { UsageError } from "../actors/settings/exit.ts";
 import type { Flags } from "../actors/settings/invocation.ts";
-import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
-
-/** Which half of the platform a process runs. */
-export type Role = "all" | "feed" | "lake";
+import type { ExchangeSettings, Role, Settings } from "../actors/settings/settings.ts";
 
 export interface StartOptions {
   readonly role: Role;

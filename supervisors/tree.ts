@@ -22,6 +22,7 @@ import {
 import { openSocket } from "../actors/connection/socket.ts";
 import type { ExchangeAdapter } from "../actors/exchanges/adapter.ts";
 import { exchangeNamed } from "../actors/exchanges/mod.ts";
+import type { PressureListener } from "../actors/messages.ts";
 import {
   NormalizerInbox,
   type NormalizerInput,
@@ -31,18 +32,16 @@ import { afterOnHost } from "../actors/port/timers.ts";
 import type { KafkaCluster } from "../actors/producer/kafka_properties.ts";
 import { Outbox } from "../actors/producer/outbox.ts";
 import { type KafkaPortInput, kafkaPort } from "../actors/producer/port.ts";
-import type { PressureListener } from "../actors/producer/pressure.ts";
 import { type ProducerInput, producerMachine } from "../actors/producer/producer.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
 import { registerSchemas } from "../actors/registry/client.ts";
 import { type RegistryInput, registryActor } from "../actors/registry/registry.ts";
 import type { Log } from "../actors/settings/log.ts";
-import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
+import type { ExchangeSettings, Role, Settings } from "../actors/settings/settings.ts";
 import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simulator_port.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
 import { dead_letters_topic, schemasByTopic, tradesTopic } from "../schemas/mod.ts";
-import type { Role } from "./start_options.ts";
 import { type ChildSpec, type SupervisorSpec, supervisorChild } from "./supervisor.ts";
 
 /** Loopback ports of what the platform runs itself. */
@@ -81,9 +80,14 @@ interface Ground extends TreeParts {
 
 /** Restarts of one supervisor's children within a window; one more, and it gives up. */
 const intensity = { restarts_max: 5, window_ms: 60_000 } as const;
+/**
+ * The same for supervisors of supervisors. A child that gives up needs a while for it, so the
+ * window is long; and what two fresh starts of a whole part do not heal, a person must look at.
+ */
+const part_intensity = { restarts_max: 2, window_ms: 600_000 } as const;
 /** An exchange's or the lake's bad day must not stop the others. */
 const cool_down = { first_ms: 60_000, max_ms: 600_000 } as const;
-/** Spark may finish a batch; the broker, after the feed, takes what is still acknowledged. */
+/** Spark may finish a batch (`DRAIN_S_MAX` of `driver.py` is shorter); the broker, after the feed, takes what is still acknowledged. */
 const shutdown = { spark_ms: 14_000, producer_ms: 8_000, broker_ms: 5_000, short_ms: 1_000 };
 /** A first start of Spark on a busy machine. */
 const spark_start_ms_max = 300_000;
@@ -112,21 +116,28 @@ export function plantTree(parts: TreeParts): SupervisorSpec & { readonly id: str
   const platform = supervisorChild({
     id: "platform",
     strategy: "rest_for_one",
-    ...intensity,
+    ...part_intensity,
     children: [
       infrastructure(ground),
-      supervisorChild({ id: "work", strategy: "one_for_one", ...intensity, children: work }),
+      supervisorChild({ id: "work", strategy: "one_for_one", ...part_intensity, children: work }),
     ],
   });
   return {
     id: "k2",
     strategy: "one_for_one",
-    ...intensity,
-    children: [parts.status, ...(parts.simulate === null ? [] : [simulator(ground)]), platform],
+    ...part_intensity,
+    children: [
+      parts.status,
+      ...(parts.simulate === null ? [] : [simulator(ground, parts.simulate)]),
+      platform,
+    ],
   };
 }
 
-function simulator({ simulate, settings, ports, root, log }: Ground): ChildSpec {
+function simulator(
+  { settings, ports, root, log }: Ground,
+  simulate: NonNullable<TreeParts["simulate"]>,
+): ChildSpec {
   return {
     id: "simulator",
     system_id: "simulator",
@@ -137,8 +148,8 @@ function simulator({ simulate, settings, ports, root, log }: Ground): ChildSpec 
       root,
       data_dir: settings.data_dir,
       port: ports.simulator,
-      rate: simulate?.rate ?? null,
-      seed: simulate?.seed ?? 1,
+      rate: simulate.rate,
+      seed: simulate.seed,
       native_symbols: Object.fromEntries(
         settings.exchanges.map(({ exchange, native_symbols }) => [exchange, native_symbols]),
       ),
@@ -244,7 +255,7 @@ function feed(ground: Ground): ChildSpec {
   return supervisorChild({
     id: "feed",
     strategy: "rest_for_one",
-    ...intensity,
+    ...part_intensity,
     children: [
       supervisorChild({
         id: "producer",

@@ -26,6 +26,7 @@ import {
   type ConnectionInput,
   doorOf,
   type Failure,
+  isoTime,
   loadFailure,
   nameOf,
   passing,
@@ -154,6 +155,7 @@ const machine = setup({
     },
     endSocket: ({ context }) => {
       context.figures.subscribed = 0;
+      context.figures.down_since ??= isoTime(context.input);
     },
     noteReached: ({ context }) => context.input.reachability.succeeded(doorOf(context)),
     noteUnreached: ({ context }) => {
@@ -167,6 +169,7 @@ const machine = setup({
       context.input.log.warn(`Lost ${nameOf(context)}: ${context.failure?.reason}; reconnecting`);
     },
     noteStreaming: ({ context }) => {
+      context.figures.down_since = null;
       if (context.attempt > 1) return;
       const { acknowledged } = standing(context.subscriptions);
       context.input.log.info(`${nameOf(context)} streams, symbols: ${acknowledged}`);

@@ -7,7 +7,7 @@
  */
 
 import type { ExchangeAdapter, Request } from "../exchanges/adapter.ts";
-import type { Incarnation, RecordSink } from "../messages.ts";
+import type { Incarnation, PressureListener, RecordSink } from "../messages.ts";
 import type { Log } from "../settings/log.ts";
 import { backoffMs, retryAfterMs } from "./backoff.ts";
 import { type InstrumentList, InstrumentsUnavailable } from "./instrument_list.ts";
@@ -15,12 +15,6 @@ import { type Reachability, withoutCredentials } from "./reachability.ts";
 import type { OpenSocket, Pulse, ReceiverFigures, ReceiverInput, SocketEnd } from "./receiver.ts";
 import { readRefusal } from "./refusal.ts";
 import { refusedReason, type Subscriptions } from "./subscriptions.ts";
-
-/** What a connection wants to hear of the buffers behind it. */
-export interface PressureListener {
-  full(): void;
-  relieved(): void;
-}
 
 /** What a connection needs, all of it handed in. */
 export interface ConnectionInput {
@@ -61,6 +55,8 @@ export interface ConnectionFigures extends ReceiverFigures {
   /** Failures in a row since the connection was last healthy. */
   attempt: number;
   last_error: string | null;
+  /** Since when it does not stream, ISO 8601; null while it does. */
+  down_since: string | null;
 }
 
 /** A failure as it decides what comes next. */
@@ -112,6 +108,7 @@ export function startingContext(input: ConnectionInput): ConnectionContext {
     reconnects_total: 0,
     attempt: 0,
     last_error: null,
+    down_since: isoTime(input),
     exchange_status: null,
   };
   const figures = Object.assign(input.incarnation.report.figures, initial);
@@ -134,6 +131,11 @@ export function startingContext(input: ConnectionInput): ConnectionContext {
     is_pressed: false,
     announced: new Set(),
   };
+}
+
+/** Now, as the status tree shows a time. */
+export function isoTime({ now_us }: Pick<ConnectionInput, "now_us">): string {
+  return new Date(now_us() / 1_000).toISOString();
 }
 
 export function receiverInput({ figures, input, pulse }: ConnectionContext): ReceiverInput {

@@ -26,10 +26,10 @@ import {
   type TradeEncoder,
   tradesTopic,
 } from "../../schemas/mod.ts";
-import type { DeadLetter, Figures, RecordSink, Trade } from "../messages.ts";
+import type { DeadLetter, Figures, PressureListener, RecordSink, Trade } from "../messages.ts";
 import { type Batch, BatchWriter, frameBytes, type Outcome, readRecord } from "./batch.ts";
 import { Latency } from "./latency.ts";
-import { Pressure, type PressureListener } from "./pressure.ts";
+import { Pressure } from "./pressure.ts";
 
 /** What carries batches to the broker: the port. */
 export interface Transport {

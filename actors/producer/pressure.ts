@@ -6,13 +6,7 @@
  * @module
  */
 
-/** Who acts on pressure: whoever can stop records from coming. */
-export interface PressureListener {
-  /** No more records, please. */
-  full(): void;
-  /** There is room again. */
-  relieved(): void;
-}
+import type { PressureListener } from "../messages.ts";
 
 const full_share = 0.75;
 const relieved_share = 0.5;

@@ -9,6 +9,9 @@
 import { resolve } from "node:path";
 import { UsageError } from "./exit.ts";
 
+/** Which part of the platform a process runs: exchanges to Kafka, Kafka to Gold, or both. */
+export type Role = "all" | "feed" | "lake";
+
 /** What settings need to know of a registered exchange: its defaults. */
 export interface ExchangeDefaults {
   readonly exchange: string;

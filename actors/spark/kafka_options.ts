@@ -6,20 +6,33 @@
  * @module
  */
 
+import { UsageError } from "../settings/exit.ts";
+
 const login_modules: Readonly<Record<string, string>> = {
   PLAIN: "org.apache.kafka.common.security.plain.PlainLoginModule",
   "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
   "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 };
 
+/** Settings of librdkafka that have no counterpart here yet. */
+const unsupported = ["ssl.certificate.location", "ssl.key.location", "ssl.key.password"] as const;
+
 /**
  * Options of the Java client for librdkafka's properties. The result is as secret as they are.
  *
- * @throws {RangeError} for a SASL mechanism that the Java side is not prepared for.
+ * @throws {UsageError} for what the Java side is not prepared for.
  */
 export function javaClientOptions(
   properties: Readonly<Record<string, string>>,
 ): Record<string, string> {
+  for (const name of unsupported) {
+    if (properties[name] === undefined) continue;
+    const variable = `K2_KAFKA_${name.toUpperCase().replaceAll(".", "_")}`;
+    throw new UsageError(
+      `${variable} is set, but the lake cannot use client certificates: unset it, or run ` +
+        "--role feed here and the lake with SASL",
+    );
+  }
   const options: Record<string, string> = {};
   const protocol = properties["security.protocol"];
   if (protocol !== undefined) options["security.protocol"] = protocol.toUpperCase();
@@ -40,7 +53,7 @@ function jaasConfig(mechanism: string, properties: Readonly<Record<string, strin
   const module = login_modules[mechanism];
   if (module === undefined) {
     const known = Object.keys(login_modules).join(", ");
-    throw new RangeError(`K2_KAFKA_SASL_MECHANISM is "${mechanism}": it must be one of ${known}`);
+    throw new UsageError(`K2_KAFKA_SASL_MECHANISM is "${mechanism}": it must be one of ${known}`);
   }
   const username = quoted(properties["sasl.username"] ?? "");
   const password = quoted(properties["sasl.password"] ?? "");

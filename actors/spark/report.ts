@@ -42,7 +42,7 @@ export function readSparkReport(line: string): SparkReport {
 
 /**
  * Adds one progress report to the figures: each query's latest figures by its name
- * (`refine_lag_s`), and its rows since this driver started (`refine_rows_total`).
+ * (`refine_lag_s`), and its rows since K2 started (`refine_rows_total`).
  */
 export function addProgress(
   figures: Figures,

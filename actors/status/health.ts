@@ -9,10 +9,8 @@
  * @module
  */
 
+import type { Role } from "../settings/settings.ts";
 import type { Health, StatusNode } from "./node.ts";
-
-/** Which part of the platform this process runs. */
-export type Role = "all" | "feed" | "lake";
 
 /** One verdict, for `GET /readyz`. */
 export interface Check {

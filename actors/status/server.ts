@@ -10,8 +10,9 @@ import { createHash } from "node:crypto";
 import { fromCallback } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
 import { FailureError, reasonOf } from "../settings/exit.ts";
+import type { Role } from "../settings/settings.ts";
 import { type Command, isAuthorized, isHostAllowed, readCommand } from "./access.ts";
-import { type HealthReport, healthOf, type Role } from "./health.ts";
+import { type HealthReport, healthOf } from "./health.ts";
 import type { Metrics } from "./metrics.ts";
 import type { StatusDocument, StatusNode } from "./node.ts";
 

@@ -2,7 +2,7 @@
 -- severity: error
 -- rows: checked.bronze_trades, checked.bronze_dead_letters
 -- wrong: Bronze's offsets of a topic and partition are not contiguous: Kafka records are missing or stand there twice.
--- remedy: Missing records: stop the platform and start it again while Kafka still holds them. Records that stand twice: restore bronze.trades to an earlier snapshot.
+-- remedy: Stop the platform, roll bronze.trades (or bronze.dead_letters) back to its last snapshot without the fault, remove its folder below lake/checkpoints, and start again while Kafka still holds the records.
 --
 -- One violation is a step from one offset to the next that is not 1 (0: twice), or a last offset that
 -- is not the last one consumed.

@@ -53,7 +53,7 @@ class SchemaRegistry:
         """Return the schema of an id, None if the registry says that there is none.
 
         Raises:
-            RegistryUnavailableError: no answer after five attempts over about ten seconds.
+            RegistryUnavailableError: no answer after five attempts, at most about half a minute.
 
         """
         if schema_id > SCHEMA_ID_MAX:

@@ -2,8 +2,8 @@
 
 Which tables there are and where each one's current metadata stands comes from the catalog (an
 Iceberg JDBC catalog in SQLite), never from guessing a version out of file names. The catalog is
-read once, and every view is bound to the snapshot that was current then: the tables agree with one
-another, and a notebook gives the same answer until it connects again.
+read once, and every view is bound to the snapshot that was current then: a notebook gives the same
+answer until it connects again. gold.ohlcv may be one batch behind gold.trades.
 """
 
 from __future__ import annotations

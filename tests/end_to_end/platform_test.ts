@@ -8,7 +8,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startOfProcess } from "../../actors/port/process.ts";
-import { differences, startSimulator } from "./ledger.ts";
+import { differences, type Holes, startSimulator } from "./ledger.ts";
 import {
   allNodes,
   environmentOf,
@@ -106,7 +106,6 @@ test(
   "a live lake validates, and the status command shows the tree",
   async () => {
     const validated = await run(["validate"], environment);
-    expect(validated.stdout + validated.stderr).not.toMatch(/violat\w+ [1-9]/);
     expect(validated.exit_code).toBe(0);
     const status = await run(["status"], {
       ...environment,
@@ -144,28 +143,41 @@ test(
 
 test(
   "Gold equals the simulator's list, digit by digit, and a stopped lake validates",
-  () => expectExact(),
+  () => expectExact("no holes"),
   test_ms,
 );
 
 test(
   "after kill -9 no process stays behind, and the next start goes on exactly",
   async () => {
-    const second = await startPlatform(["--simulate", "--rate", rate], environment);
-    await eventually("new trades in Gold", async () => {
-      const node = await second.node(spark);
-      return Number(node.figures.refine_rows_total ?? 0) > 1000 ? node : undefined;
-    });
-    const pids = allNodes(await second.tree()).flatMap(({ pid }) => pid ?? []);
-    await second.stop("SIGKILL");
+    const killed = await startAgain();
+    const pids = allNodes(await killed.tree()).flatMap(({ pid }) => pid ?? []);
+    await killed.stop("SIGKILL");
     await eventually("the ports to end", () =>
       pids.every((pid) => startOfProcess(Number(pid)) === null) ? true : undefined,
     );
-    const validated = await run(["validate"], environment);
-    expect(validated.exit_code).toBe(0);
+    const last = await startAgain();
+    expect(await last.stop("SIGTERM")).toBe(0);
+    // What the exchanges sent while K2 was down is missing, and nothing that is there is wrong.
+    await expectExact("holes allowed");
   },
   test_ms,
 );
+
+/** Starts the platform once more, until its driver has refined new trades. */
+async function startAgain(): Promise<Platform> {
+  const again = await startPlatform(["--simulate", "--rate", rate], environment);
+  try {
+    await eventually("new trades in Gold", async () => {
+      const { figures } = await again.node(spark);
+      return Number(figures.refine_rows_total ?? 0) > 1000 ? true : undefined;
+    });
+    return again;
+  } catch (error) {
+    await again.stop("SIGKILL");
+    throw error;
+  }
+}
 
 /** Waits for a one-minute bar of every exchange. */
 async function goldBars(): Promise<void> {
@@ -180,9 +192,9 @@ async function goldBars(): Promise<void> {
   });
 }
 
-async function expectExact(): Promise<void> {
+async function expectExact(holes: Holes): Promise<void> {
   await using simulator = await startSimulator(["--rate", rate], environment);
-  const { found, counts } = await differences(simulator.url, environment);
+  const { found, counts } = await differences(simulator.url, { environment, holes });
   expect(found.slice(0, 5)).toEqual([]);
   expect(Object.keys(counts).length).toBe(4);
   for (const count of Object.values(counts)) expect(count).toBeGreaterThan(100);

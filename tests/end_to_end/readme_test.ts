@@ -1,7 +1,7 @@
 /**
  * Goal: whoever copies a command from the README finds that it does what the README says.
  * Method: every line of every shell block is run as it stands, in a temporary data directory; a
- * line without a test, or a test without a line, fails.
+ * line without a test, or a test without a line, fails. Only `run test` is not run: it runs this.
  */
 
 import { afterAll, expect, test } from "bun:test";

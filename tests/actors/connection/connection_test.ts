@@ -7,7 +7,6 @@
 import { expect, test } from "bun:test";
 import { createActor, SimulatedClock, waitFor } from "xstate";
 import { connection } from "../../../actors/connection/connection.ts";
-import type { PressureListener } from "../../../actors/connection/connection_context.ts";
 import {
   type InstrumentList,
   InstrumentsUnavailable,
@@ -15,7 +14,7 @@ import {
 import { createReachability, simulate_remedy } from "../../../actors/connection/reachability.ts";
 import type { OpenSocket, SocketHandlers } from "../../../actors/connection/receiver.ts";
 import type { ExchangeAdapter, Frame } from "../../../actors/exchanges/adapter.ts";
-import type { Instrument } from "../../../actors/messages.ts";
+import type { Instrument, PressureListener } from "../../../actors/messages.ts";
 import {
   fake_adapter,
   fakeIncarnation,
