@@ -87,7 +87,10 @@ const intensity = { restarts_max: 5, window_ms: 60_000 } as const;
 const part_intensity = { restarts_max: 2, window_ms: 600_000 } as const;
 /** An exchange's or the lake's bad day must not stop the others. */
 const cool_down = { first_ms: 60_000, max_ms: 600_000 } as const;
-/** Spark may finish a batch (`DRAIN_S_MAX` of `driver.py` is shorter); the broker, after the feed, takes what is still acknowledged. */
+/**
+ * Spark may finish a batch (`DRAIN_S_MAX` of `driver.py` is shorter); the broker, stopped after the
+ * feed, takes what is still to be acknowledged.
+ */
 const shutdown = { spark_ms: 14_000, producer_ms: 8_000, broker_ms: 5_000, short_ms: 1_000 };
 /** A first start of Spark on a busy machine. */
 const spark_start_ms_max = 300_000;

@@ -4,7 +4,8 @@
  */
 
 import { expect, test } from "bun:test";
-import { healthOf, type Role } from "../../../actors/status/health.ts";
+import type { Role } from "../../../actors/settings/settings.ts";
+import { healthOf } from "../../../actors/status/health.ts";
 import type { StatusNode } from "../../../actors/status/node.ts";
 import { now_ms, sampleTree } from "./sample_tree.ts";
 
