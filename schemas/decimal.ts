@@ -7,7 +7,9 @@
  * @module
  */
 
-export const precision = 38;
+const precision = 38;
+
+/** Digits after the point in every price and quantity. */
 export const scale = 18;
 
 const integer_digits_max = precision - scale;

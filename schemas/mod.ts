@@ -73,7 +73,7 @@ function parseSchema(text: string): Type {
 /** avsc's type of a trade; decimals are plain text. */
 export const tradeType: Type = parseSchema(tradeSchema);
 /** avsc's type of a dead letter. */
-export const deadLetterType: Type = parseSchema(deadLetterSchema);
+const deadLetterType: Type = parseSchema(deadLetterSchema);
 
 /** A dead letter as it stands in Kafka, framing included. Rare, so avsc does it. */
 export function encodeDeadLetter(schema_id: number, letter: DeadLetterRecord): Buffer {

@@ -13,6 +13,7 @@ import type { StepName } from "../actors/setup/steps.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { purposeOf, readStartOptions } from "./start_options.ts";
 
+/** One command: how it is called, what it needs, and where its code is. */
 export interface Command {
   readonly name: string;
   /** One line for the list of commands. */

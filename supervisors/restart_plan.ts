@@ -31,7 +31,7 @@ export interface ChildIncarnation extends Incarnation {
 }
 
 /** What all supervisors of a tree share. */
-export interface TreeOptions {
+interface TreeOptions {
   /** Wall clock in milliseconds since 1970: counts restarts in their window, dates states. */
   readonly now_ms: () => number;
   /** Is told of every exit, for the log. */
@@ -46,6 +46,7 @@ export interface ChildExit {
   readonly verdict: Verdict;
 }
 
+/** How a child is started, stopped and restarted. */
 export interface ChildSpec {
   /** Unique among siblings; the child's path is its supervisor's path, `/` and this id. */
   readonly id: string;
@@ -69,6 +70,7 @@ export interface ChildSpec {
   readonly supervisor?: SupervisorSpec;
 }
 
+/** What a supervisor supervises, and how many restarts it takes before it gives up. */
 export interface SupervisorSpec {
   readonly strategy: Strategy;
   /** In start order: a child may depend only on those before it. */
@@ -82,8 +84,9 @@ export interface SupervisorSpec {
 export type Phase = "down" | "starting" | "up" | "stopping" | "cooling" | "finished" | "failed";
 
 /** `again`: down, then up. `gone`: down, then forgotten. */
-export type Goal = "up" | "down" | "again" | "gone";
+type Goal = "up" | "down" | "again" | "gone";
 
+/** A child as it stands: what it is, and what it should be. */
 export interface Child {
   readonly spec: ChildSpec;
   readonly phase: Phase;
@@ -96,6 +99,7 @@ export interface Child {
   readonly cool_down_ms: number;
 }
 
+/** A supervisor as it stands, with its children in start order. */
 export interface Supervision extends Omit<SupervisorSpec, "children"> {
   /** `stopping`: asked to. `giving_up`: out of restarts; stops its children, then crashes. */
   readonly mode: "running" | "stopping" | "giving_up";
@@ -108,6 +112,7 @@ export interface Supervision extends Omit<SupervisorSpec, "children"> {
 /** What came of an exit. `stopped`: it was asked to end; the rest ended by itself. */
 export type Verdict = "stopped" | "restarts" | "cools_down" | "finished" | "failed" | "gives_up";
 
+/** The one thing to do next. */
 export type Step = { readonly kind: "start" | "stop"; readonly child: Child };
 
 /**
@@ -132,7 +137,7 @@ function createChild(spec: ChildSpec): Child {
 }
 
 /** Whether an incarnation of the child is alive. */
-export function isRunning({ phase }: Child): boolean {
+function isRunning({ phase }: Child): boolean {
   return phase === "starting" || phase === "up" || phase === "stopping";
 }
 

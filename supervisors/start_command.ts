@@ -11,6 +11,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chooseFreePort, isPortFree } from "../actors/port/free_port.ts";
 import { endLeftovers } from "../actors/port/leftovers.ts";
+import type { Outbox } from "../actors/producer/outbox.ts";
 import {
   bytesFree,
   lockDataDirectory,
@@ -28,7 +29,7 @@ import manifest from "../package.json" with { type: "json" };
 import { announcer } from "./announce.ts";
 import { purposeOf, readStartOptions, type StartOptions } from "./start_options.ts";
 import { type ChildExit, type ChildSpec, startTree, type Tree } from "./supervisor.ts";
-import { type Ports, plantTree } from "./tree.ts";
+import { makeOutbox, type Ports, plantTree } from "./tree.ts";
 
 /** Signals that follow one another within this time are one: `bun run` repeats the group's. */
 const repeated_signal_ms = 1_000;
@@ -47,6 +48,7 @@ interface Start {
   readonly begun_ms: number;
 }
 
+/** Runs the platform until the first signal drains it; exit code 1 where its tree gives up. */
 export const run: Run = async ({ flags, settings, root, environment }) => {
   const started_ms = Date.now();
   const begun_ms = Number(environment[begun_variable] ?? performance.timeOrigin);
@@ -77,7 +79,9 @@ async function runPlatform(start: Start): Promise<number> {
   writeStamp(settings.data_dir, { ...stamp, ports: { ...ports } });
 
   const controller = new AbortController();
-  const tree = plant(start, { stamp, ports, signal: controller.signal });
+  const now_us = hostClock();
+  const outbox = makeOutbox(settings, now_us);
+  const tree = plant(start, { stamp, ports, signal: controller.signal, now_us, outbox });
   const stopAnnouncing = announceProgress(start, tree);
   try {
     const reason = await Promise.race([tree.gave_up, firstSignal(log)]);
@@ -85,7 +89,7 @@ async function runPlatform(start: Start): Promise<number> {
       log.error(`K2 gave up: ${reason}`);
       return exit_codes.failed;
     }
-    return await drain(tree, log);
+    return await drain(tree, outbox, log);
   } finally {
     stopAnnouncing();
     controller.abort();
@@ -95,9 +99,15 @@ async function runPlatform(start: Start): Promise<number> {
 /** Starts the tree, with the status server as its first child. */
 function plant(
   { options, root, log, started_ms }: Start,
-  place: { readonly stamp: Stamp; readonly ports: Ports; readonly signal: AbortSignal },
+  place: {
+    readonly stamp: Stamp;
+    readonly ports: Ports;
+    readonly signal: AbortSignal;
+    readonly now_us: () => number;
+    readonly outbox: Outbox;
+  },
 ): Tree {
-  const { stamp, ports, signal } = place;
+  const { stamp, ports, signal, now_us, outbox } = place;
   const settings =
     options.simulate === null ? options.settings : simulated(options.settings, ports.simulator);
   const status: ChildSpec = {
@@ -125,7 +135,7 @@ function plant(
   const { role, simulate } = options;
   const cluster_id = stamp.kafka_cluster_id;
   const parts = { role, simulate, settings, ports, cluster_id, root, log, status, signal };
-  const tree = startTree(plantTree({ ...parts, now_us: hostMicroseconds }), {
+  const tree = startTree(plantTree({ ...parts, outbox, now_us }), {
     now_ms: Date.now,
     signal,
     notify: (exit) => logExit(log, exit),
@@ -133,9 +143,21 @@ function plant(
   return tree;
 }
 
-/** Wall clock in microseconds since 1970 that never goes back while the process lives. */
-function hostMicroseconds(): number {
-  return Math.floor((performance.timeOrigin + performance.now()) * 1000);
+/** More than this between the running clock and the wall clock is a step of the latter. */
+const clock_step_us = 50_000;
+
+/**
+ * Makes a clock: microseconds since 1970, UTC, finer than `Date.now`. It runs on the monotonic
+ * clock, and follows the wall clock where that is set, since a machine's clock may be wrong at first.
+ */
+function hostClock(): () => number {
+  let anchor_us = performance.timeOrigin * 1000;
+  return () => {
+    const run_us = performance.now() * 1000;
+    const wall_us = Date.now() * 1000;
+    if (Math.abs(anchor_us + run_us - wall_us) > clock_step_us) anchor_us = wall_us - run_us;
+    return Math.floor(anchor_us + run_us);
+  };
 }
 
 /** The same platform with only the URLs changed. */
@@ -171,18 +193,20 @@ function firstSignal(log: Log): Promise<null> {
   return promise;
 }
 
-async function drain(tree: Tree, log: Log): Promise<number> {
+async function drain(tree: Tree, outbox: Outbox, log: Log): Promise<number> {
   const started_ms = performance.now();
   const deadline = Promise.withResolvers<"late">();
   const timer = setTimeout(() => deadline.resolve("late"), drain_ms_max);
   const outcome = await Promise.race([tree.stop().then(() => "drained"), deadline.promise]);
   clearTimeout(timer);
   const seconds = ((performance.now() - started_ms) / 1000).toFixed(1);
-  if (outcome === "drained") {
+  if (outcome === "drained" && outbox.is_empty) {
     log.info(`Drained in ${seconds} s`);
     return exit_codes.done;
   }
-  log.error(`Not drained within ${seconds} s: what was unacknowledged is lost`);
+  const { in_flight, buffered } = outbox.figures();
+  const records = Number(in_flight) + Number(buffered);
+  log.error(`Not drained in ${seconds} s: ${records} records were not acknowledged and are lost`);
   return exit_codes.failed;
 }
 
@@ -196,6 +220,10 @@ function announceProgress({ options, log, begun_ms }: Start, tree: Tree): () => 
     if (!is_address_told && typeof url === "string") {
       is_address_told = true;
       log.info(`Status page: ${url}`);
+      // A secret belongs on a terminal, never into a log file.
+      if (process.stderr.isTTY) {
+        process.stderr.write(`Token for its commands: ${statusToken(options.settings)}\n`);
+      }
     }
     const seconds = ((Date.now() - begun_ms) / 1000).toFixed(1);
     for (const line of news(node)) log.info(`${line} (after ${seconds} s)`);
@@ -204,7 +232,8 @@ function announceProgress({ options, log, begun_ms }: Start, tree: Tree): () => 
 }
 
 function logExit(log: Log, { path, reason, verdict }: ChildExit): void {
-  if (verdict === "stopped" || verdict === "finished") return;
+  const is_quiet = verdict === "stopped" && !reason.startsWith("killed");
+  if (is_quiet || verdict === "finished") return;
   const line = `${path} ended: ${reason}`;
   if (verdict === "restarts") log.warn(`${line}; starting it again`);
   else if (verdict === "cools_down") log.error(`${line}; starting it again after a pause`);

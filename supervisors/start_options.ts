@@ -10,6 +10,7 @@ import { UsageError } from "../actors/settings/exit.ts";
 import type { Flags } from "../actors/settings/invocation.ts";
 import type { ExchangeSettings, Role, Settings } from "../actors/settings/settings.ts";
 
+/** One start, as it was asked for. */
 export interface StartOptions {
   readonly role: Role;
   /** Present when trades come from the simulator. */
@@ -123,7 +124,7 @@ function oneOf<T extends string>(flags: Flags, name: string, allowed: readonly T
 }
 
 /** An integer above zero, or null where the flag is absent. */
-export function positive(flags: Flags, name: string, max: number): number | null {
+function positive(flags: Flags, name: string, max: number): number | null {
   const value = textOf(flags, name);
   if (value === undefined) return null;
   const number = /^\d{1,15}$/.test(value) ? Number(value) : 0;

@@ -76,13 +76,12 @@ export type {
   ChildExit,
   ChildIncarnation,
   ChildSpec,
-  Restart,
   Strategy,
   SupervisorSpec,
 } from "./restart_plan.ts";
 
 /** What a supervisor is started with. */
-export interface SupervisorInput {
+interface SupervisorInput {
   readonly spec: SupervisorSpec;
   readonly incarnation: ChildIncarnation;
 }
@@ -101,7 +100,7 @@ interface AboutChild {
 }
 
 /** What a supervisor is told: commands by name, news about its children with a dot. */
-export type SupervisorEvent =
+type SupervisorEvent =
   | Stop
   | { readonly type: "add_child"; readonly spec: ChildSpec }
   | { readonly type: "remove_child"; readonly id: string }
@@ -154,7 +153,7 @@ const turn = { actions: "turn" } as const;
  * Actor logic of one supervisor. Its input is {@linkcode SupervisorInput}; trees are made of
  * {@linkcode supervisorChild} and started by {@linkcode startTree}.
  */
-export const supervisorMachine = setup({
+const supervisorMachine = setup({
   types: {
     context: {} as SupervisorContext,
     events: {} as SupervisorEvent,
@@ -506,7 +505,7 @@ function showNextStart({ figures, last_exit }: TreeNode, child: plan.Child, now_
 }
 
 /** A nested supervisor as a child, so that a whole tree is plain data. */
-export interface NestedSupervisor extends SupervisorSpec {
+interface NestedSupervisor extends SupervisorSpec {
   readonly id: string;
   readonly system_id?: string;
   /** Default: `permanent`. */
@@ -560,7 +559,7 @@ export interface Tree {
   readonly actor: Actor<typeof supervisorMachine>;
 }
 
-export interface StartOptions {
+interface StartOptions {
   /** Drives every timer of the tree. Default: real time. */
   readonly clock?: NonNullable<ActorOptions<AnyActorLogic>["clock"]>;
   /** Wall clock, milliseconds since 1970. */

@@ -63,7 +63,9 @@ export interface TreeParts {
   /** The checkout. */
   readonly root: string;
   readonly log: Log;
-  /** Wall clock, microseconds since 1970, monotone within the process. */
+  /** What is not acknowledged; the caller asks it, after the drain, whether anything is left. */
+  readonly outbox: Outbox;
+  /** Wall clock, microseconds since 1970. */
   readonly now_us: () => number;
   /** A child that serves the tree's status; made by the caller, because it shows the tree. */
   readonly status: ChildSpec;
@@ -71,9 +73,8 @@ export interface TreeParts {
   readonly signal: AbortSignal;
 }
 
-/** The parts, and the objects made of them once. */
+/** The parts, and what follows from them. */
 interface Ground extends TreeParts {
-  readonly outbox: Outbox;
   readonly cluster: KafkaCluster;
   readonly registry_url: string;
 }
@@ -91,9 +92,21 @@ const cool_down = { first_ms: 60_000, max_ms: 600_000 } as const;
  * Spark may finish a batch (`DRAIN_S_MAX` of `driver.py` is shorter); the broker, stopped after the
  * feed, takes what is still to be acknowledged.
  */
-const shutdown = { spark_ms: 14_000, producer_ms: 8_000, broker_ms: 5_000, short_ms: 1_000 };
+const shutdown = { spark_ms: 13_000, producer_ms: 6_000, broker_ms: 4_000, short_ms: 1_000 };
 /** A first start of Spark on a busy machine. */
 const spark_start_ms_max = 300_000;
+
+/** Makes the outbox that every incarnation of producer and port works on. */
+export function makeOutbox(settings: Settings, now_us: () => number): Outbox {
+  return new Outbox({
+    exchanges: settings.exchanges.map(({ exchange }) => exchange),
+    flush_count: settings.flush_count,
+    flush_ms: settings.flush_ms,
+    buffer_bytes_max: settings.buffer_bytes_max,
+    now_ms: () => performance.now(),
+    now_us,
+  });
+}
 
 /** Makes the tree. */
 export function plantTree(parts: TreeParts): SupervisorSpec & { readonly id: string } {
@@ -101,14 +114,6 @@ export function plantTree(parts: TreeParts): SupervisorSpec & { readonly id: str
   const brokers = settings.kafka.brokers ?? `127.0.0.1:${ports.kafka}`;
   const ground: Ground = {
     ...parts,
-    outbox: new Outbox({
-      exchanges: settings.exchanges.map(({ exchange }) => exchange),
-      flush_count: settings.flush_count,
-      flush_ms: settings.flush_ms,
-      buffer_bytes_max: settings.buffer_bytes_max,
-      now_ms: () => performance.now(),
-      now_us: parts.now_us,
-    }),
     cluster: { brokers, properties: settings.kafka.properties },
     registry_url: settings.schema_registry_url ?? `http://127.0.0.1:${ports.registry}`,
   };
@@ -128,7 +133,8 @@ export function plantTree(parts: TreeParts): SupervisorSpec & { readonly id: str
   return {
     id: "k2",
     strategy: "one_for_one",
-    ...part_intensity,
+    restarts_max: intensity.restarts_max,
+    window_ms: part_intensity.window_ms,
     children: [
       parts.status,
       ...(parts.simulate === null ? [] : [simulator(ground, parts.simulate)]),

@@ -208,6 +208,15 @@ test("every file opens with what it is", () => {
   expect(silent).toEqual([]);
 });
 
+test("every exported thing has a doc", () => {
+  const undocumented = sources.flatMap((file) =>
+    exportsOf(textOf(file))
+      .filter(({ doc }) => doc === "" || doc.includes("@module"))
+      .map(({ line }) => `${file}: ${line}`),
+  );
+  expect(undocumented).toEqual([]);
+});
+
 test("no file is left to do, or names a machine", () => {
   const violations = sources.filter((file) =>
     /\b(TODO|FIXME|XXX|HACK)\b|\.\.\/shared|\/root\/|\/work\//.test(textOf(file)),
@@ -313,6 +322,14 @@ function isNamed(file: string, code: string): boolean {
   if (extname(file) === ".ts")
     return new RegExp(`["'/]${name}["']`).test(code) && !code.includes(`from "./${name}"`);
   return code.includes(name) || code.includes(`${basename(dirname(file))}/`);
+}
+
+/** Exports but those passed on from another file, each with the doc comment directly above it. */
+function exportsOf(text: string): { readonly doc: string; readonly line: string }[] {
+  const found = text.matchAll(
+    /(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?^(export (?!(?:type )?[{*]).*)$/gm,
+  );
+  return [...found].map(([, doc = "", line = ""]) => ({ doc, line }));
 }
 
 /** Functions by their first line, to the line that closes them at the same indentation. */

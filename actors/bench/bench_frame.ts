@@ -9,6 +9,7 @@
 
 import type { ExchangeAdapter } from "../exchanges/mod.ts";
 
+/** A raw frame and the exchange that sent it. */
 export interface BenchFrame {
   readonly exchange: string;
   /** Verbatim. */

@@ -11,7 +11,7 @@
 import type { Pass, Stretch } from "./stretch.ts";
 
 /** Medians over all turns, for one pass over the frames. */
-export interface Measurement {
+interface Measurement {
   readonly trades: number;
   readonly seconds: number;
   readonly cpu_s: number;

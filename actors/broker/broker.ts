@@ -19,6 +19,7 @@ import { reasonOf } from "../settings/exit.ts";
 import type { Log } from "../settings/log.ts";
 import { logProperties, serverProperties } from "./broker_files.ts";
 
+/** What the broker is started with. */
 export interface BrokerInput {
   readonly incarnation: Incarnation;
   readonly data_dir: string;
@@ -48,6 +49,10 @@ const grace_s = 20;
 const memory = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC"] as const;
 const ready_line = "Kafka Server started";
 
+/**
+ * Runs the broker, and is ready once Kafka says that it has started. Any end that was not asked for
+ * is a crash.
+ */
 export const brokerActor = fromCallback<Stop, BrokerInput>(({ input, receive }) => {
   const { incarnation, log } = input;
   const { report, signal } = incarnation;

@@ -6,7 +6,7 @@
  */
 
 /** Where the broker listens and keeps its data, and how much. */
-export interface BrokerConfiguration {
+interface BrokerConfiguration {
   /** Loopback port for clients. */
   readonly port: number;
   /** Loopback port of the controller. */

@@ -53,10 +53,10 @@ import {
   symbolsIn,
 } from "./subscriptions.ts";
 
-export type { ConnectionFigures, ConnectionInput } from "./connection_context.ts";
+export type { ConnectionInput } from "./connection_context.ts";
 
 /** What a connection is told: the buffers are full, there is room again, or stop. */
-export type ConnectionCommand =
+type ConnectionCommand =
   | { readonly type: "pressure.raised" }
   | { readonly type: "pressure.released" }
   | Stop;

@@ -43,7 +43,7 @@ export interface ConnectionInput {
 }
 
 /** What the status tree shows of a connection. */
-export interface ConnectionFigures extends ReceiverFigures {
+interface ConnectionFigures extends ReceiverFigures {
   url: string;
   connection_id: string | null;
   /** How many symbols are configured, acknowledged, and refused. */
@@ -66,6 +66,7 @@ export interface Failure {
   readonly retry_after_ms: number | null;
 }
 
+/** What the machine knows of its socket, its subscriptions and its latest failure. */
 export interface ConnectionContext {
   readonly input: ConnectionInput;
   /** Shared with the status tree and the receiver, and written in place. */
@@ -90,6 +91,8 @@ const reconnect_backoff = { base_ms: 250, cap_ms: 30_000 };
 const resubscribe_backoff = { base_ms: 5_000, cap_ms: 300_000 };
 /** Wait after a refusal that only a person can end. */
 export const refused_ms_min = 300_000;
+
+/** A connection before its first attempt. Puts its figures into the incarnation's report. */
 export function startingContext(input: ConnectionInput): ConnectionContext {
   const pulse: Pulse = { heard_us: 0, frame_us: null };
   const initial: ConnectionFigures = {
@@ -138,6 +141,7 @@ export function isoTime({ now_us }: Pick<ConnectionInput, "now_us">): string {
   return new Date(now_us() / 1_000).toISOString();
 }
 
+/** What the receiver of the next socket gets. */
 export function receiverInput({ figures, input, pulse }: ConnectionContext): ReceiverInput {
   const { adapter, incarnation, native_symbols, normalizerId, now_us, openSocket, sink } = input;
   return {
@@ -159,12 +163,17 @@ export function passing(reason: string): Failure {
   return { reason, is_terminal: false, retry_after_ms: null };
 }
 
+/**
+ * What a failed load of the instrument list means. Throws again what is no
+ * `InstrumentsUnavailable`.
+ */
 export function loadFailure(error: unknown): Failure {
   if (!(error instanceof InstrumentsUnavailable)) throw error;
   const { is_terminal, message, retry_after_ms } = error;
   return { reason: `no instrument list: ${message}`, is_terminal, retry_after_ms };
 }
 
+/** What the end of a socket means: refused by an HTTP status, else one that passes. */
 export function socketFailure({ input }: ConnectionContext, end: SocketEnd): Failure {
   if (end.status === null) return passing(end.reason);
   const setting = `K2_${input.adapter.exchange.toUpperCase()}_WS_URL`;
@@ -172,14 +181,17 @@ export function socketFailure({ input }: ConnectionContext, end: SocketEnd): Fai
   return { ...readRefusal(end.status, setting), retry_after_ms };
 }
 
+/** No symbol can be had on this socket; the reason is the exchange's, where it gave one. */
 export function refusedFailure({ subscriptions }: ConnectionContext): Failure {
   return passing(refusedReason(subscriptions) ?? "no subscription was acknowledged");
 }
 
+/** Nothing was heard for the adapter's `silence_ms_max`. */
 export function silenceFailure({ input }: ConnectionContext): Failure {
   return passing(`silent for ${input.adapter.silence_ms_max} ms`);
 }
 
+/** Until the next attempt: jittered backoff, and no less than the exchange asked for. */
 export function retryMs({ attempt, failure, input }: ConnectionContext): number {
   if (failure?.is_terminal === true) return Math.max(refused_ms_min, failure.retry_after_ms ?? 0);
   const backoff_ms = backoffMs(attempt, { ...reconnect_backoff, random: input.random });
@@ -201,6 +213,7 @@ export function resubscribeMs({
   return Math.max(resubscribe_backoff.base_ms, backoff_ms);
 }
 
+/** For how long nothing has been heard on the socket. */
 export function silenceMs({ input, pulse }: ConnectionContext): number {
   return (input.now_us() - pulse.heard_us) / 1_000;
 }
@@ -213,10 +226,12 @@ export function silenceCheckMs(context: ConnectionContext): number {
   return Math.max(1, Math.ceil(threshold_ms - silent_ms));
 }
 
+/** Name of the socket's door among those that `Reachability` watches. */
 export function doorOf({ input }: ConnectionContext): string {
   return `socket.${input.shard}`;
 }
 
+/** How log lines name the connection: `kraken connection 0`. */
 export function nameOf({ input }: ConnectionContext): string {
   return `${input.adapter.exchange} connection ${input.shard}`;
 }

@@ -44,6 +44,7 @@ export class InstrumentsUnavailable extends Error {
   }
 }
 
+/** The instruments of one exchange, shared by all its connections and normalizers. */
 export interface InstrumentList {
   readonly exchange: string;
   /**
@@ -62,7 +63,7 @@ export interface InstrumentList {
 }
 
 /** What an instrument list needs of the world. */
-export interface InstrumentListOptions {
+interface InstrumentListOptions {
   readonly adapter: ExchangeAdapter;
   readonly rest_url: string;
   readonly getPage: GetPage;

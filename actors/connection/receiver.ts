@@ -35,6 +35,7 @@ export interface SocketHandlers {
   closed(end: SocketEnd): void;
 }
 
+/** A socket as its owner uses it. */
 export interface OpenedSocket {
   /** Sends a text message; one that comes before the socket is open, or after, is dropped. */
   send(text: string): void;
@@ -63,7 +64,7 @@ export type SocketEvent =
   | { readonly type: "exchange.closing" };
 
 /** Machine to receiver. */
-export interface SendText {
+interface SendText {
   readonly type: "send";
   readonly text: string;
 }
@@ -89,6 +90,7 @@ export interface Pulse {
   frame_us: number | null;
 }
 
+/** What the receiver of one socket needs. */
 export interface ReceiverInput {
   readonly adapter: ExchangeAdapter;
   readonly url: string;

@@ -10,7 +10,7 @@
 const passing_statuses: readonly number[] = [408, 418, 425, 429];
 
 /** A refusal, read. */
-export interface Refusal {
+interface Refusal {
   /** Asking again soon cannot help: somebody has to change something first. */
   readonly is_terminal: boolean;
   /** One clause without a full stop: what was answered and what to do. */

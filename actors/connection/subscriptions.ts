@@ -13,7 +13,7 @@ import type { Instrument } from "../messages.ts";
 import { unknownSymbolReason } from "./instruments.ts";
 
 /** One symbol's subscription. `wanted`: not asked for yet on this socket. */
-export interface Subscription {
+interface Subscription {
   readonly state: "wanted" | "requested" | "acknowledged" | "refused";
   /** The request that asked for it last; null where none did. */
   readonly request_id: number | null;
@@ -27,19 +27,19 @@ export interface Subscription {
 export type Subscriptions = ReadonlyMap<string, Subscription>;
 
 /** What an answer was about: a request, a symbol, both, or nobody knows. */
-export interface Subject {
+interface Subject {
   readonly request_id: number | null;
   readonly native_symbol: string | null;
 }
 
 /** What the list of an exchange can be asked for. */
-export interface Listing {
+interface Listing {
   get(native_symbol: string): Instrument | undefined;
   all(): readonly Instrument[];
 }
 
 /** How many subscriptions stand where. */
-export interface Standing {
+interface Standing {
   readonly acknowledged: number;
   readonly refused: number;
   /** Wanted or requested: an answer is still to come. */

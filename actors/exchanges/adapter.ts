@@ -29,6 +29,8 @@ export const reject_reasons = [
   "quantity_out_of_range",
   "normalizer_crashed",
 ] as const;
+
+/** One of `reject_reasons`. */
 export type RejectReason = (typeof reject_reasons)[number];
 
 /** An item of a batch that cannot be read. Its neighbors are not harmed. */
@@ -97,6 +99,7 @@ export type InstrumentsPage =
   | { readonly kind: "instruments"; readonly instruments: readonly Instrument[] }
   | { readonly kind: "unreadable"; readonly reason: string };
 
+/** All that the platform knows of one exchange: its defaults, its texts and its limits. */
 export interface ExchangeAdapter extends ExchangeDefaults {
   /** The socket's URL, from the base the settings give. */
   socketUrl(ws_url: string): string;

@@ -89,6 +89,7 @@ const passing_codes: ReadonlySet<string> = new Set([
 
 const no_rejects: readonly [] = [];
 
+/** Binance's spot market. */
 export const binance: ExchangeAdapter = {
   exchange: "binance",
   native_symbols_default: ["BTCUSDT", "ETHUSDT"],

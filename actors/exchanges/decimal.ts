@@ -10,10 +10,10 @@
  */
 
 /** Why a lexeme is no price and no quantity. */
-export type DecimalFault = "unreadable" | "not_positive" | "out_of_range";
+type DecimalFault = "unreadable" | "not_positive" | "out_of_range";
 
 /** A decimal as text, or what is wrong with it. */
-export type Decimal =
+type Decimal =
   | { readonly kind: "decimal"; readonly text: string }
   | { readonly kind: "fault"; readonly fault: DecimalFault };
 
@@ -23,7 +23,9 @@ const fraction_digits_max = 18;
 /** Exponents of more digits are beyond any decimal(38,18) that a frame can carry. */
 const exponent_digits_max = 7;
 
-const number_grammar = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?)0*(\d+))?$/;
+const zero = "0".charCodeAt(0);
+
+const number_grammar = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?)(\d+))?$/;
 
 /**
  * Reads a price or a quantity: JSON's grammar of a number, whether it stood bare or in quotes.
@@ -34,7 +36,8 @@ const number_grammar = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?)0*(\d+))?$/;
 export function readPositiveDecimal(lexeme: string): Decimal {
   const match = number_grammar.exec(lexeme);
   if (match === null) return fault("unreadable");
-  const [, minus = "", whole = "", fraction = "", exponent_sign = "", exponent = "0"] = match;
+  const [, minus = "", whole = "", fraction = "", exponent_sign = "", written = "0"] = match;
+  const exponent = written.replace(/^0+(?=\d)/, "");
   const digits = whole + fraction;
   const first = digits.search(/[1-9]/);
   if (minus !== "" || first === -1) return fault("not_positive");
@@ -42,7 +45,8 @@ export function readPositiveDecimal(lexeme: string): Decimal {
 
   // Where the point stands within the digits; it may lie before the first or after the last.
   const point = whole.length + Number(exponent_sign + exponent);
-  const last = digits.length - 1 - (/0*$/.exec(digits)?.[0].length ?? 0);
+  let last = digits.length - 1;
+  while (digits.charCodeAt(last) === zero) last -= 1;
   const is_exact = point - first <= whole_digits_max && last + 1 - point <= fraction_digits_max;
   return is_exact ? { kind: "decimal", text: withPoint(digits, point) } : fault("out_of_range");
 }

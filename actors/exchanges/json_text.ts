@@ -9,32 +9,33 @@
  * @module
  */
 
-export interface JsonObject extends Span {
+interface JsonObject extends Span {
   readonly kind: "object";
   readonly members: ReadonlyMap<string, JsonNode>;
 }
 
-export interface JsonArray extends Span {
+interface JsonArray extends Span {
   readonly kind: "array";
   readonly items: readonly JsonNode[];
 }
 
-export interface JsonString extends Span {
+interface JsonString extends Span {
   readonly kind: "string";
   readonly value: string;
 }
 
 /** A number or a literal: `value` is its text, `1e-8`, `true`, `null`. */
-export interface JsonBare extends Span {
+interface JsonBare extends Span {
   readonly kind: "number" | "literal";
   readonly value: string;
 }
 
 /** An object or array nested too deep to be read. */
-export interface JsonUnread extends Span {
+interface JsonUnread extends Span {
   readonly kind: "unread";
 }
 
+/** A JSON value with its place in the text. */
 export type JsonNode = JsonObject | JsonArray | JsonString | JsonBare | JsonUnread;
 
 /** Where a value stands in the text: from `start` up to, not including, `end`. */

@@ -67,6 +67,7 @@ const already_subscribed = /^already subscribed/i;
 
 const no_rejects: readonly [] = [];
 
+/** Kraken's spot market, by version 2 of its WebSocket API. */
 export const kraken: ExchangeAdapter = {
   exchange: "kraken",
   native_symbols_default: ["BTC/USD", "ETH/USD"],

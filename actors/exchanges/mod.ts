@@ -15,14 +15,13 @@ import { kraken } from "./kraken.ts";
 export type {
   ExchangeAdapter,
   Frame,
-  InstrumentsPage,
   Page,
   Reject,
   RejectReason,
-  Request,
 } from "./adapter.ts";
 export { reject_reasons } from "./adapter.ts";
 
+/** The registered exchanges, in the order of their names. */
 export const exchanges: readonly ExchangeAdapter[] = [binance, kraken];
 
 /** The adapter of an exchange; undefined where no exchange has that name. */

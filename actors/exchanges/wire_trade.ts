@@ -14,7 +14,7 @@ import { readPositiveDecimal } from "./decimal.ts";
 import { type JsonNode, numberOf, stringOf } from "./json_text.ts";
 
 /** One item as its adapter has found it; undefined where the exchange did not say it. */
-export interface TradeFields {
+interface TradeFields {
   /** The item's own text, for its dead letter. */
   readonly item: string;
   readonly native_symbol: string | undefined;

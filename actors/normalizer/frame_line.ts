@@ -7,7 +7,7 @@
  */
 
 /** Why a line holds no frame. A closed list, beside that of `actors/exchanges/adapter.ts`. */
-export const line_reject_reasons = [
+const line_reject_reasons = [
   "line_unreadable",
   "exchange_unreadable",
   "exchange_unknown",
@@ -19,8 +19,11 @@ export const line_reject_reasons = [
   "connection_id_unreadable",
   "frame_sequence_unreadable",
 ] as const;
+
+/** One of `line_reject_reasons`. */
 export type LineRejectReason = (typeof line_reject_reasons)[number];
 
+/** A line that holds a frame. */
 export interface FrameLine {
   readonly kind: "frame";
   readonly exchange: string;
@@ -39,9 +42,7 @@ export interface FrameLine {
   readonly frame_sequence: number | null;
 }
 
-export type LineReading =
-  | FrameLine
-  | { readonly kind: "unreadable"; readonly reason: LineRejectReason };
+type LineReading = FrameLine | { readonly kind: "unreadable"; readonly reason: LineRejectReason };
 
 /** Reads one line. Members that are missing or null count as not said. */
 export function readFrameLine(text: string): LineReading {

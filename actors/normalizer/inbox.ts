@@ -11,6 +11,7 @@ import type { FrameTrades } from "../messages.ts";
 /** A crash here is of code, not of input; whoever crashes twice on one item gives it up. */
 export const attempts_max = 2;
 
+/** Where a symbol's normalizer stands, and what it has counted. */
 export class NormalizerInbox {
   /** The message being worked on; null between messages. */
   message: FrameTrades | null = null;

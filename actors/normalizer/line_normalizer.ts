@@ -25,13 +25,13 @@ export interface LineResult {
 }
 
 /** A line, frame or item that could not be read, with its own text. */
-export interface LineReject {
+interface LineReject {
   readonly reason: RejectReason | LineRejectReason;
   readonly item: string;
 }
 
 /** An exchange whose lines can be read. */
-export interface KnownExchange {
+interface KnownExchange {
   readonly adapter: ExchangeAdapter;
   /** Its cached instrument list; empty where there is none. */
   readonly instruments: readonly Instrument[];

@@ -23,6 +23,7 @@ import { type Names, namesOf, normalizeTrade } from "./normalize.ts";
 
 export { NormalizerInbox } from "./inbox.ts";
 
+/** What the normalizer of one symbol needs. */
 export interface NormalizerInput {
   readonly incarnation: Incarnation;
   readonly exchange: string;
@@ -109,7 +110,8 @@ function deadLetter(input: NormalizerInput, message: FrameTrades, trade: WireTra
 function createNames(input: NormalizerInput): () => Names<string> {
   let known: { readonly instrument: Instrument; readonly names: Names<string> } | undefined;
   return () => {
-    const instrument = input.instrument();
+    // A refreshed list may lack a market for a while; base and quote of a market do not change.
+    const instrument = input.instrument() ?? known?.instrument;
     if (instrument === undefined) {
       throw new Error(
         `Cannot normalize a trade of ${input.exchange} ${input.native_symbol}: ` +

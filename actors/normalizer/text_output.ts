@@ -17,6 +17,7 @@ export class PipeClosedError extends Error {
   override readonly name = "PipeClosedError";
 }
 
+/** Collects lines and writes them to an open file descriptor, which it does not close. */
 export class TextOutput {
   readonly #fd: number;
   #buffered = "";

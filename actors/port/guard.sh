@@ -20,7 +20,11 @@ command_pid=$!
   trap '' TERM INT HUP
   while read -r _ <&3; do :; done
   kill -TERM "$command_pid"
-  sleep "$grace_s"
+  waited_s=0
+  while [ "$waited_s" -lt "$grace_s" ] && kill -0 "$command_pid"; do
+    sleep 1
+    waited_s=$((waited_s + 1))
+  done
   kill -KILL "$command_pid"
 ) >/dev/null 2>&1 &
 reader_pid=$!

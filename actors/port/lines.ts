@@ -8,10 +8,10 @@
 
 import { StringDecoder } from "node:string_decoder";
 
-const line_chars_max_default = 64 * 1024;
+const line_chars_max_default = 2 ** 20;
 
 /** Splits the chunks of one stream. */
-export interface LineSplitter {
+interface LineSplitter {
   /** Takes the next bytes; every line they complete is given to `onLine`, without its newline. */
   push(chunk: Uint8Array): void;
   /** The stream ended: a last line without newline is given too. */

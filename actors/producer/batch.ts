@@ -35,8 +35,9 @@ export interface BatchRecord {
   readonly value: Buffer;
 }
 
-/** The frame carries 48 bits, and the port packs id and index into one exact number. */
-export const records_max = 2 ** 16 - 1;
+/** Longest key: its length is written in two bytes. */
+const key_bytes_max = 2 ** 16 - 1;
+
 const header_bytes = 12;
 const length_bytes = 4;
 const record_overhead_bytes = 7;
@@ -50,7 +51,7 @@ export class BatchWriter {
 
   /**
    * @param bytes_max Longest frame.
-   * @param count_max Most records of a batch, up to `records_max`.
+   * @param count_max Most records of a batch, up to 65,535: the frame counts them in 16 bits.
    */
   constructor(bytes_max: number, count_max: number) {
     this.#buffer = Buffer.alloc(bytes_max);
@@ -116,6 +117,7 @@ export class BatchWriter {
     const buffer = this.#buffer;
     const offset = this.#offset;
     const length = key.length;
+    if (length > key_bytes_max) throw new RangeError(`A key has more than ${key_bytes_max} bytes`);
     if (offset + record_overhead_bytes + length > buffer.length) return -1;
     buffer[offset] = topic_index;
     buffer[offset + 1] = length;

@@ -17,6 +17,9 @@
 
 const { Producer } = require("@confluentinc/kafka-javascript");
 
+/** The longest wait for acknowledgements once stdin has ended. */
+const end_ms_max = 10_000;
+
 /** librdkafka's codes of errors that another attempt cannot change; all others end the process. */
 const refusal_reasons = new Map([
   [4, "record_invalid"], // INVALID_MSG_SIZE
@@ -258,5 +261,7 @@ process.stdin.on("end", () => {
   is_ended = true;
   // Nothing was sent before the connection stood, so there is nothing to wait for.
   if (!is_connected) process.exit(0);
+  // Where Kafka is away, its acknowledgements may never come, and nobody is left to wait for them.
+  setTimeout(() => process.exit(1), end_ms_max).unref();
   if (current === null) pump();
 });

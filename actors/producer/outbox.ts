@@ -32,7 +32,7 @@ import { Latency } from "./latency.ts";
 import { Pressure } from "./pressure.ts";
 
 /** What carries batches to the broker: the port. */
-export interface Transport {
+interface Transport {
   /** Takes a frame, in order; its bytes do not change until it is acknowledged. */
   send(frame: Buffer): void;
 }
@@ -53,7 +53,7 @@ export interface Attachment {
 }
 
 /** Who moves the outbox along: the producer. Called from within the outbox's own calls. */
-export interface OutboxListener {
+interface OutboxListener {
   /** The first record of a batch came: somebody has to close it when it is old enough. */
   opened(): void;
   attached(): void;
@@ -62,6 +62,7 @@ export interface OutboxListener {
   emptied(): void;
 }
 
+/** How much an outbox takes, holds and sends, and its clocks. */
 export interface OutboxOptions {
   /** Exchanges whose trades are taken; a topic for each. */
   readonly exchanges: readonly string[];
@@ -97,9 +98,15 @@ const keys_kept_max = 8_192;
 const batch_overhead_bytes = 512;
 /** A payload beyond this is cut: its topic takes records of up to 8 MiB, and memory is bounded. */
 const payload_bytes_max = 4 * 2 ** 20;
+/** Longest symbol of a dead letter; no exchange has one half as long. */
+const symbol_chars_max = 128;
+
 /** Without an acknowledgement for this long, although records are in flight, Kafka is away. */
 const acknowledging_ms_max = 10_000;
 
+/**
+ * Holds every record from the normalizer until the broker has it, in order and in bounded memory.
+ */
 export class Outbox implements RecordSink {
   /** Topics in the order of the index that a frame carries. */
   readonly topics: readonly string[];
@@ -194,8 +201,10 @@ export class Outbox implements RecordSink {
     if (this.#dead_letter_schema_id < 0) throw this.#unprepared(dead_letters_topic);
     this.#refuseBeyondBound();
     const topic_index = this.topics.length - 1;
-    const key = Buffer.from(recordKey(letter.exchange, letter.native_symbol ?? ""));
-    const value = this.#encodeLetter(letter);
+    // What an unreadable item calls its symbol may be anything, and a key has a bound.
+    const symbol = letter.native_symbol?.slice(0, symbol_chars_max).toWellFormed() ?? null;
+    const key = Buffer.from(recordKey(letter.exchange, symbol ?? ""));
+    const value = this.#encodeLetter({ ...letter, native_symbol: symbol });
     if (!this.#writer.addRecord(topic_index, key, value)) {
       this.closeAll();
       if (!this.#writer.addRecord(topic_index, key, value)) {

@@ -20,6 +20,7 @@ import type { Log } from "../settings/log.ts";
 import { type KafkaCluster, producerProperties } from "./kafka_properties.ts";
 import type { Attachment, Outbox, Refusal } from "./outbox.ts";
 
+/** What the port to Kafka needs. */
 export interface KafkaPortInput {
   readonly incarnation: Incarnation;
   /** Made once in `tree.ts`; outlives every incarnation. */
@@ -39,7 +40,7 @@ const script = fileURLToPath(new URL("./kafka_port.cjs", import.meta.url));
 const backoff = { base_ms: 250, cap_ms: 10_000 } as const;
 
 /** What the process said on one line of stdout. */
-export type PortLine =
+type PortLine =
   | { readonly kind: "ready" }
   | {
       readonly kind: "acknowledged";
@@ -62,6 +63,7 @@ export function readPortLine(line: string): PortLine {
   return { kind: "acknowledged", batch_id: Number(match[1]), refusals };
 }
 
+/** Keeps a Kafka client running, and connected to the outbox, until told to stop. */
 export const kafkaPort = fromCallback<Stop, KafkaPortInput>(({ input, receive }) => {
   const owner = new PortOwner(input);
   receive(() => owner.stop());

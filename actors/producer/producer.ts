@@ -19,6 +19,7 @@ import type { After } from "../port/timers.ts";
 import { reasonOf } from "../settings/exit.ts";
 import type { Outbox } from "./outbox.ts";
 
+/** What the producer needs. */
 export interface ProducerInput {
   readonly incarnation: Incarnation;
   /** Made once in `tree.ts`; outlives every incarnation. */
@@ -88,6 +89,7 @@ const watcher = fromCallback<{ type: "none" }, ProducerInput>(({ input, sendBack
   };
 });
 
+/** The machine drawn above. It is ready once records can flow, and on `Stop` ends when drained. */
 export const producerMachine = setup({
   types: {
     context: {} as ProducerInput,

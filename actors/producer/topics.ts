@@ -30,6 +30,7 @@ export interface TopicSpec {
   readonly config: Readonly<Record<string, string>>;
 }
 
+/** What the topics actor needs. */
 export interface TopicsInput {
   readonly incarnation: Incarnation;
   readonly topics: readonly TopicSpec[];
@@ -93,6 +94,7 @@ export function topicSpecs(options: {
   return [...trades, dead_letters];
 }
 
+/** Creates topics, registers schemas, and ends normally; crashes where a schema is refused. */
 export const topicsActor = fromCallback<Stop, TopicsInput>(({ input, receive }) => {
   const { incarnation, log } = input;
   let attempt = 0;

@@ -10,6 +10,7 @@
 import { type Schema, Type } from "avsc";
 import { reasonOf } from "../settings/exit.ts";
 
+/** The levels of Confluent's registry; one that is transitive asks about all earlier versions. */
 export const compatibility_levels = [
   "NONE",
   "BACKWARD",
@@ -19,6 +20,8 @@ export const compatibility_levels = [
   "FULL",
   "FULL_TRANSITIVE",
 ] as const;
+
+/** One of `compatibility_levels`. */
 export type CompatibilityLevel = (typeof compatibility_levels)[number];
 
 /** One version of a subject. */

@@ -8,9 +8,11 @@
 
 import { fromCallback } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
+import { isHostAllowed } from "../settings/host.ts";
 import { answerRequest } from "./routes.ts";
 import { SchemaStore } from "./store.ts";
 
+/** What the registry is started with. */
 export interface RegistryInput {
   readonly incarnation: Incarnation;
   /** Loopback port; 0 takes a free one, which the figure `port` tells. */
@@ -19,8 +21,10 @@ export interface RegistryInput {
   readonly database_path: string;
 }
 
+const hostname = "127.0.0.1";
 const body_bytes_max = 2 ** 20;
 
+/** Serves the registry until told to stop. A port that is taken is a crash. */
 export const registryActor = fromCallback<Stop, RegistryInput>(({ input, receive }) => {
   const { incarnation } = input;
   const { report, signal } = incarnation;
@@ -56,10 +60,15 @@ export const registryActor = fromCallback<Stop, RegistryInput>(({ input, receive
 function listen(port: number, store: SchemaStore, count: () => void) {
   try {
     return Bun.serve({
-      hostname: "127.0.0.1",
+      hostname,
       port,
       maxRequestBodySize: body_bytes_max,
       fetch: async (request) => {
+        if (!isHostAllowed(request.headers.get("host"), hostname)) {
+          return new Response("This registry answers only to the names of this machine\n", {
+            status: 403,
+          });
+        }
         const response = await answerRequest(store, request);
         count();
         return response;

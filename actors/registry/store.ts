@@ -16,7 +16,7 @@ import {
 } from "./compatibility.ts";
 
 /** What became of a registration. */
-export type Registration =
+type Registration =
   | { readonly kind: "registered"; readonly id: number }
   | { readonly kind: "incompatible"; readonly messages: readonly string[] };
 
@@ -24,6 +24,7 @@ const level_default: CompatibilityLevel = "BACKWARD";
 /** Stands for all subjects in the table of levels; no subject has an empty name. */
 const all_subjects = "";
 
+/** The registry's database: opened by its constructor, and closed by whoever made it. */
 export class SchemaStore {
   readonly #database: Database;
 

@@ -24,7 +24,7 @@ import { startOfProcess } from "../port/process.ts";
 import { FailureError, reasonOf, UsageError } from "./exit.ts";
 
 /** Whether the trades in a data directory come from exchanges or from the simulator. */
-export type Mode = "live" | "simulated";
+type Mode = "live" | "simulated";
 
 /** What a data directory is, as its file `k2.json` says. */
 export interface Stamp {
@@ -50,7 +50,7 @@ export interface Purpose {
 }
 
 /** A stamp of a later format may hold what this version would spoil. */
-export const format = 3;
+const format = 3;
 
 /** Who holds the lock: a process is known by pid and start time, since pids return. */
 interface Holder {
@@ -152,7 +152,7 @@ export function lockDataDirectory(data_dir: string): () => void {
       } catch {
         const other = lockHolder(data_dir);
         if (other !== null) throw inUse(data_dir, other.pid);
-        rmSync(file, { force: true });
+        removeStaleLock(data_dir, file);
       }
     }
     throw inUse(data_dir, lockHolder(data_dir)?.pid ?? 0);
@@ -161,9 +161,29 @@ export function lockDataDirectory(data_dir: string): () => void {
   }
 }
 
+/**
+ * Removes a lock whose holder is dead. It is moved aside first and looked at again, because by now
+ * another start may have put its own there.
+ */
+function removeStaleLock(data_dir: string, file: string): void {
+  const aside = `${file}.${process.pid}.stale`;
+  try {
+    renameSync(file, aside);
+  } catch {
+    return;
+  }
+  const holder = readHolder(aside);
+  if (holder !== null) linkSync(aside, file);
+  rmSync(aside, { force: true });
+  if (holder !== null) throw inUse(data_dir, holder.pid);
+}
+
 /** The living process that holds a data directory's lock, or null. */
 export function lockHolder(data_dir: string): Holder | null {
-  const file = join(data_dir, "k2.lock");
+  return readHolder(join(data_dir, "k2.lock"));
+}
+
+function readHolder(file: string): Holder | null {
   if (!existsSync(file)) return null;
   try {
     const value: unknown = JSON.parse(readFileSync(file, "utf8"));

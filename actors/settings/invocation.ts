@@ -16,6 +16,7 @@ export const begun_variable = "K2_BEGUN_MS";
 /** Flags as `node:util` parses them: text, or true for a flag without a value. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
+/** One call of a command, its flags and settings already checked. */
 export interface Invocation {
   readonly flags: Flags;
   readonly positionals: readonly string[];

@@ -6,8 +6,9 @@
  */
 
 /** One log line's severity, in rising order. */
-export type Level = "info" | "warn" | "error";
+type Level = "info" | "warn" | "error";
 
+/** Takes messages, each one sentence, with fields for what a program may look for. */
 export interface Log {
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;

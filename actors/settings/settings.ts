@@ -28,7 +28,7 @@ export interface ExchangeSettings {
   readonly rest_url: string;
 }
 
-export interface KafkaSettings {
+interface KafkaSettings {
   /** `host:port,…` of another cluster; null runs the embedded broker. */
   readonly brokers: string | null;
   /** Fixed loopback ports of the embedded broker; null takes free ones at the first start. */
@@ -42,6 +42,7 @@ export interface KafkaSettings {
   readonly retention_bytes: number;
 }
 
+/** Every setting, validated and with its default filled in. */
 export interface Settings {
   readonly data_dir: string;
   readonly exchanges: readonly ExchangeSettings[];
@@ -139,6 +140,16 @@ function readExchanges(
 function readKafka(environment: Environment): KafkaSettings {
   const read = readers(environment);
   const properties: Record<string, string> = {};
+  read.matching(
+    "K2_KAFKA_SECURITY_PROTOCOL",
+    /^(plaintext|ssl|sasl_plaintext|sasl_ssl)$/i,
+    "plaintext, ssl, sasl_plaintext or sasl_ssl",
+  );
+  read.matching(
+    "K2_KAFKA_SASL_MECHANISM",
+    /^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$/,
+    "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+  );
   for (const name of kafka_properties) {
     const value = read.text(kafka_property_prefix + name);
     if (value !== null) properties[name.toLowerCase().replaceAll("_", ".")] = value;

@@ -19,7 +19,7 @@ export interface ChildOutcome {
   readonly is_timed_out: boolean;
 }
 
-export interface ChildOptions {
+interface ChildOptions {
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Path of a log file that is appended to, or null for this process's stderr. */

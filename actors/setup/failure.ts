@@ -42,7 +42,7 @@ const no_network = new RegExp(
 );
 
 /** What is known of a step's failure. */
-export interface StepFailure {
+interface StepFailure {
   /** What the step makes. */
   readonly title: string;
   /** The last lines that it printed. */

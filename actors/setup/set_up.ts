@@ -19,7 +19,7 @@ import { isDone, type Place, writeStamp } from "./stamps.ts";
 import { type StepName, steps, withNeeds } from "./steps.ts";
 import { requireOnPath, requireVersions } from "./tools.ts";
 
-export interface SetUpOptions extends Place {
+interface SetUpOptions extends Place {
   /** Where progress goes; stderr where it is not given. */
   readonly progress?: Progress;
 }

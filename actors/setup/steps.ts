@@ -6,6 +6,7 @@
  * @module
  */
 
+/** Every step of set-up, each after those it needs. */
 export const step_names = [
   "packages",
   "kafka_client",
@@ -18,14 +19,16 @@ export const step_names = [
   "test_tools",
 ] as const;
 
+/** One of `step_names`. */
 export type StepName = (typeof step_names)[number];
 
 /** Programs of the machine that set-up or the platform calls. */
 export type ToolName = "node" | "java" | "mvn" | "python3";
 
 /** Steps of one group run one after the other: they write the same cache or environment. */
-export type Group = "maven" | "python";
+type Group = "maven" | "python";
 
+/** One product of set-up: what it needs, what it is made from, and where it lies. */
 export interface Step {
   /** What the progress line calls it. */
   readonly title: string;
@@ -74,6 +77,7 @@ export function requirementsOf(name: PythonStepName): string {
   return python_requirements[name];
 }
 
+/** What every step is. */
 export const steps: Readonly<Record<StepName, Step>> = {
   packages: {
     title: "npm packages",

@@ -51,7 +51,7 @@ export function sortTestFiles(
 }
 
 /** What is known after a runner has ended. */
-export interface RunnerOutcome {
+interface RunnerOutcome {
   /** The JUnit report that it wrote, or null where it wrote none. */
   readonly report: string | null;
   readonly exit_code: number | null;

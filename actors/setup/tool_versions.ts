@@ -8,13 +8,14 @@
 import type { ToolName } from "./steps.ts";
 
 /** What a tool is called, the oldest version that works, and how to get it. */
-export interface ToolRequirement {
+interface ToolRequirement {
   readonly title: string;
   /** Oldest version that works, most significant number first; empty takes any. */
   readonly version_min: readonly number[];
   readonly remedy: string;
 }
 
+/** What is asked of each tool. */
 export const tool_requirements: Readonly<Record<ToolName, ToolRequirement>> = {
   node: {
     title: "Node.js",

@@ -22,7 +22,7 @@ import {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The Node.js in use. */
-export interface NodeTool {
+interface NodeTool {
   readonly path: string;
   /** Number of its binary interface (`process.versions.modules`). */
   readonly abi: string;

@@ -20,15 +20,15 @@ import {
 import type { Market, Markets, SimulatedTrade } from "./trade.ts";
 
 /** Of one message from a client; longer ones end the connection with `oversize_code`. */
-export const message_bytes_max = 4_096;
+const message_bytes_max = 4_096;
 /** Close code for a message over `message_bytes_max`. */
-export const oversize_code = 3_001;
+const oversize_code = 3_001;
 /** Between two pings of the server. */
-export const ping_interval_us = 20_000_000;
+const ping_interval_us = 20_000_000;
 /** A ping unanswered for this long ends the connection. */
-export const pong_deadline_us = 60_000_000;
+const pong_deadline_us = 60_000_000;
 /** A connection is valid for this long. */
-export const connection_lifetime_us = 24 * 3_600_000_000;
+const connection_lifetime_us = 24 * 3_600_000_000;
 
 const methods = [
   "SUBSCRIBE",
@@ -39,14 +39,14 @@ const methods = [
 ] as const;
 
 /** How a connection wants its frames. */
-export interface BinanceForm {
+interface BinanceForm {
   /** Wrapped as `{"stream":…,"data":…}`. */
   is_combined: boolean;
   unit: "milliseconds" | "microseconds";
 }
 
 /** `{"e":"trade",…}`, wrapped or not. `event_us`: when the exchange sends it. */
-export function tradeFrame(
+function tradeFrame(
   trade: SimulatedTrade,
   options: BinanceForm & { readonly native_symbol: string; readonly event_us: number },
 ): string {

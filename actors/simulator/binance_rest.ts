@@ -14,7 +14,7 @@ import type { Instrument } from "./instruments.ts";
 import { latestTrades, type Market, type Markets, type SimulatedTrade } from "./trade.ts";
 
 /** Weight that one address may use in a minute. */
-export const weight_per_minute_max = 6_000;
+const weight_per_minute_max = 6_000;
 const limit_default = 500;
 const limit_max = 1_000;
 

@@ -10,7 +10,7 @@ import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit
 import { type Simulator, type SimulatorOptions, startSimulator } from "./server.ts";
 
 /** What of an invocation the command needs. */
-export interface SimulateInvocation {
+interface SimulateInvocation {
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

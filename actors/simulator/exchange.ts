@@ -41,6 +41,7 @@ export interface RestRequest {
   readonly now_us: number;
 }
 
+/** An HTTP answer, apart from any server. */
 export interface RestAnswer {
   readonly status: number;
   readonly body: string;

@@ -20,13 +20,13 @@ import {
 import { latestTrades, type Market, type Markets, type SimulatedTrade } from "./trade.ts";
 
 /** How many past trades a snapshot holds. */
-export const snapshot_trades = 50;
+const snapshot_trades = 50;
 /** A connection that was asked for trades hears something at least this often. */
-export const heartbeat_interval_us = 1_000_000;
+const heartbeat_interval_us = 1_000_000;
 /** A connection that never asks for a subscription is closed after this long. */
-export const unsubscribed_lifetime_us = 60_000_000;
+const unsubscribed_lifetime_us = 60_000_000;
 /** Of one frame, so that a stall of ours does not become one huge frame. */
-export const trades_per_frame_max = 1_000;
+const trades_per_frame_max = 1_000;
 
 /** `{"channel":"trade",…}` with its items in order. */
 export function tradesFrame(
@@ -43,7 +43,7 @@ export function tradesFrame(
 }
 
 /** The frame that greets a connection. `connection_id` goes beyond 2^53, as the real ones do. */
-export function statusFrame(connection_id: bigint): string {
+function statusFrame(connection_id: bigint): string {
   return (
     `{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online",` +
     `"api_version":"v2","connection_id":${connection_id}}]}`

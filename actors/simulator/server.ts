@@ -25,6 +25,7 @@ const message_bytes_max = 1024 * 1024;
 /** How long a stop waits for clients to close. */
 const stop_deadline_ms = 1_000;
 
+/** Where a simulator listens, and which trades it plays. */
 export interface SimulatorOptions {
   /** 0: a free port. */
   readonly port: number;

@@ -11,6 +11,7 @@ import type { Incarnation, Stop } from "../messages.ts";
 import { spawnPort } from "../port/port.ts";
 import type { Log } from "../settings/log.ts";
 
+/** What the simulator's process is started with. */
 export interface SimulatorPortInput {
   readonly incarnation: Incarnation;
   readonly root: string;
@@ -24,6 +25,7 @@ export interface SimulatorPortInput {
   readonly log: Log;
 }
 
+/** Runs the simulator, and is ready once it serves. Any end that was not asked for is a crash. */
 export const simulatorPort = fromCallback<EventObject | Stop, SimulatorPortInput>(
   ({ input, receive }) => {
     const { incarnation, root, log } = input;

@@ -34,6 +34,7 @@ export interface SparkConfig {
   readonly max_offsets_per_trigger: number;
 }
 
+/** What the driver is started with. */
 export interface SparkInput {
   readonly incarnation: Incarnation;
   /** The checkout, where `spark/jobs` and the Python environment stand. */
@@ -46,6 +47,7 @@ export interface SparkInput {
 /** The driver's last words that go to the log when it ends badly. */
 const last_words_max = 20;
 
+/** Runs the driver until told to stop. Any end that was not asked for is a crash. */
 export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, receive }) => {
   const { incarnation, root, data_dir, config, log } = input;
   const { report, signal } = incarnation;

@@ -13,7 +13,7 @@ import type { Role } from "../settings/settings.ts";
 import type { Health, StatusNode } from "./node.ts";
 
 /** One verdict, for `GET /readyz`. */
-export interface Check {
+interface Check {
   readonly name: string;
   readonly path: string;
   readonly status: Health;
@@ -21,6 +21,7 @@ export interface Check {
   readonly reason: string;
 }
 
+/** How the platform is, and the checks that say so. */
 export interface HealthReport {
   /** The worst of the checks. */
   readonly health: Health;
@@ -36,9 +37,9 @@ interface Rule {
 }
 
 /** How long a connection may be without its stream before that is a failure. */
-export const connection_grace_ms = 30_000;
+const connection_grace_ms = 30_000;
 /** How far Gold may lie behind Kafka, and how long the driver may say nothing. */
-export const lake_lag_ms_max = 60_000;
+const lake_lag_ms_max = 60_000;
 
 const rules: readonly Rule[] = [
   {

@@ -13,7 +13,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import type { Health, StatusDocument, StatusNode } from "./node.ts";
 
 /** A figure that is a metric. Named groups of both patterns become labels. */
-export interface FigureMetric {
+interface FigureMetric {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge";
@@ -89,7 +89,7 @@ function gauge(name: string, help: string, node: RegExp, figure: RegExp): Figure
 type Labels = Readonly<Record<string, string>>;
 
 /** One value of one series. */
-export interface Sample {
+interface Sample {
   readonly name: string;
   readonly labels: Labels;
   readonly value: number;
@@ -99,7 +99,7 @@ const up_states_not = new Set(["failed", "pending", "starting", "stopped", "stop
 const health_values: Readonly<Record<Health, number>> = { pass: 0, warn: 1, fail: 2 };
 
 /** What the tree comes to. */
-export function samplesOf(document: StatusDocument): readonly Sample[] {
+function samplesOf(document: StatusDocument): readonly Sample[] {
   const samples: Sample[] = [
     { name: "k2_build_info", labels: { version: document.version }, value: 1 },
     { name: "k2_uptime_seconds", labels: {}, value: document.uptime_s },
@@ -142,7 +142,7 @@ export interface Metrics {
 }
 
 /** What the runtime says of this process. */
-export interface ProcessFigures {
+interface ProcessFigures {
   readonly resident_bytes: number;
   /** CPU time, user and system, since the process started. */
   readonly cpu_s: number;

@@ -13,7 +13,7 @@ import type { Figures } from "../messages.ts";
 export type NodeKind = "supervisor" | "worker" | "port";
 
 /** Restart intensity, and how much of it is used up. */
-export interface NodeRestarts {
+interface NodeRestarts {
   /** Automatic restarts since the tree started. */
   readonly total: number;
   /** Those that still count against `max`. */

@@ -10,12 +10,14 @@ import { createHash } from "node:crypto";
 import { fromCallback } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
 import { FailureError, reasonOf } from "../settings/exit.ts";
+import { isHostAllowed } from "../settings/host.ts";
 import type { Role } from "../settings/settings.ts";
-import { type Command, isAuthorized, isHostAllowed, readCommand } from "./access.ts";
+import { type Command, isAuthorized, readCommand } from "./access.ts";
 import { type HealthReport, healthOf } from "./health.ts";
 import type { Metrics } from "./metrics.ts";
 import type { StatusDocument, StatusNode } from "./node.ts";
 
+/** What the status server shows, and to whom. */
 export interface StatusServerInput {
   readonly incarnation: Incarnation;
   readonly hostname: string;

@@ -12,6 +12,7 @@ import { tableOf } from "./table.ts";
 
 const answer_ms_max = 5_000;
 
+/** Prints the status of a running platform as a table. */
 export const run: Run = async ({ settings }) => {
   const document = await readStatus(statusUrl(settings.status_host, settings.status_port));
   // Unlike a plain write, this one waits for a slow reader.

@@ -6,7 +6,7 @@
  * @module
  */
 
-export type Severity = "error" | "warning";
+type Severity = "error" | "warning";
 
 /** One check as its file states it. */
 export interface Check {
@@ -24,7 +24,7 @@ export interface Check {
 }
 
 /** `no_rows`: it found nothing, and there was nothing to look at. */
-export type Verdict = "passed" | "violated" | "no_rows" | "not_checked";
+type Verdict = "passed" | "violated" | "no_rows" | "not_checked";
 
 /** What one check came to. */
 export interface Outcome {

@@ -20,7 +20,7 @@ const samples_max = 5;
 /** Where all rows begin; -infinity would do, but DuckDB cannot subtract it from a time. */
 const beginning = "0001-01-01T00:00:00Z";
 
-export interface ChecksOptions {
+interface ChecksOptions {
   /** The checkout. */
   readonly root: string;
   readonly data_dir: string;

@@ -37,7 +37,7 @@ export interface View {
   readonly only?: string;
 }
 
-export interface LakeOptions {
+interface LakeOptions {
   /** The checkout, which holds the extensions. */
   readonly root: string;
   readonly data_dir: string;

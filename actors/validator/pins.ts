@@ -12,7 +12,7 @@ import type { LakeTable, View } from "./lake.ts";
 import { consumedPositions, type Positions, snapshotConsuming } from "./table_metadata.ts";
 
 /** Tables that a validation compares. */
-export const compared_tables = [
+const compared_tables = [
   "bronze.trades",
   "bronze.dead_letters",
   "silver.trades",
@@ -21,6 +21,7 @@ export const compared_tables = [
   "gold.ohlcv",
 ] as const;
 
+/** One state of every compared table, as views to read it by. */
 export interface Pins {
   readonly views: readonly View[];
   /** What gold.ohlcv has consumed; empty before its first commit. */

@@ -14,11 +14,13 @@ import { snapshotAsOf } from "./table_metadata.ts";
 import { csvRecord, jsonRows, textTable } from "./text_table.ts";
 import { textOf } from "./values.ts";
 
+/** How a result can be written: for people, for programs, or as a file of columns. */
 export const query_formats = ["table", "json", "csv", "parquet"] as const;
 
+/** One of `query_formats`. */
 export type QueryFormat = (typeof query_formats)[number];
 
-export interface Query {
+interface Query {
   readonly sql: string;
   readonly format: QueryFormat;
   /** A file instead of `write`; Parquet needs one. */
@@ -36,7 +38,7 @@ export interface Query {
 }
 
 /** A table for people ends here: programs take JSON or CSV, which have no end. */
-export const table_rows_max = 1000;
+const table_rows_max = 1000;
 
 const number_types: ReadonlySet<DuckDBTypeId> = new Set([
   DuckDBTypeId.TINYINT,

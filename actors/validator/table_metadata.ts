@@ -15,7 +15,7 @@
 export type Positions = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** One state of a table. */
-export interface Snapshot {
+interface Snapshot {
   /** 64 bits, hence text: a JavaScript number would lose its last digits. */
   readonly snapshot_id: string;
   /** When it was committed, milliseconds since 1970. */
@@ -24,6 +24,7 @@ export interface Snapshot {
   readonly consumed: Positions | null;
 }
 
+/** What of an Iceberg table's metadata counts here. */
 export interface TableMetadata {
   /** The folder that holds every file of the table, a path or a URL. */
   readonly location: string;

@@ -7,7 +7,7 @@
 import type { DuckDBValue } from "@duckdb/node-api";
 import { rowAsJson, textOf } from "./values.ts";
 
-export interface Column {
+interface Column {
   readonly name: string;
   /** Numbers stand at the right, so that their digits line up. */
   readonly is_right: boolean;

@@ -8,6 +8,7 @@ import { holds, type Outcome } from "./check.ts";
 import type { Positions } from "./table_metadata.ts";
 import { textTable } from "./text_table.ts";
 
+/** What a validation found, and in which state of the lake. */
 export interface Validation {
   /** When the catalog was read, milliseconds since 1970. */
   readonly read_at_ms: number;

@@ -48,7 +48,7 @@ export function rowAsJson(names: readonly string[], row: readonly DuckDBValue[])
 }
 
 /** A time as ISO 8601 with microseconds. */
-export function isoOf(micros: bigint): string | null {
+function isoOf(micros: bigint): string | null {
   const fraction = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
   const seconds = Number((micros - fraction) / 1_000_000n);
   const date = new Date(seconds * 1000);

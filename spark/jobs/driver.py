@@ -47,9 +47,9 @@ HEARTBEAT_S = 5
 DEAD_LETTER_TRIGGERS = 5
 #: How often the refining query looks for what Bronze has taken in.
 REFINE_TRIGGER = "250 milliseconds"
-DRAIN_S_MAX = 11
+DRAIN_S_MAX = 10
 #: After this time the process ends whatever it is doing.
-END_S_MAX = 13
+END_S_MAX = 12
 IDLE_POLL_S = 0.02
 
 

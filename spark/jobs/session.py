@@ -59,12 +59,15 @@ def _submit_arguments(config: Config) -> list[str]:
         "-XX:+ExitOnOutOfMemoryError",
         # Without it every JVM leaves a file in the system's temporary folder.
         "-XX:-UsePerfData",
-        f"-Djava.io.tmpdir={config.temp_dir}",
-        f"-Dderby.system.home={config.temp_dir}",
+        # Quoted, because Spark splits this text at spaces.
+        f'"-Djava.io.tmpdir={config.temp_dir}"',
+        f'"-Dderby.system.home={config.temp_dir}"',
     ]
     arguments = [
         *("--master", config.master),
         *("--driver-memory", config.driver_memory),
+        # By file: the catalog's address may hold a password, and arguments are seen by everybody.
+        *("--properties-file", str(_write_properties(config))),
         # By class path: jars given otherwise are copied at every start.
         *("--driver-class-path", ":".join(jars)),
         *("--driver-java-options", " ".join(java)),
@@ -74,6 +77,20 @@ def _submit_arguments(config: Config) -> list[str]:
     return [*arguments, "pyspark-shell"]
 
 
+def _write_properties(config: Config) -> Path:
+    path = Path(config.temp_dir) / "catalog.conf"
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    lines = (f"{name} {_escape(value)}\n" for name, value in _catalog(config).items())
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def _escape(value: str) -> str:
+    """Return a value as a Java properties file wants it."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n")
+
+
 def _settings(config: Config) -> dict[str, str]:
     local = {
         "spark.driver.host": "127.0.0.1",
@@ -81,7 +98,6 @@ def _settings(config: Config) -> dict[str, str]:
     }
     return {
         **(local if config.master.startswith("local") else {}),
-        **_catalog(config),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": f"{config.temp_dir}/spark-warehouse",
         "spark.local.dir": config.temp_dir,

@@ -18,7 +18,7 @@ import {
   startTree,
   supervisorChild,
 } from "../../supervisors/supervisor.ts";
-import { plantTree, type TreeParts } from "../../supervisors/tree.ts";
+import { makeOutbox, plantTree, type TreeParts } from "../../supervisors/tree.ts";
 
 const quiet = createLog({ format: "text", write: () => {}, now_ms: () => 0 });
 
@@ -55,10 +55,12 @@ function plant(role: TreeParts["role"] = "all") {
     start_ms_max: 1_000,
     shutdown_ms: 1_000,
   };
+  const settings = readSettings({}, exchanges);
   return plantTree({
     role,
     simulate: null,
-    settings: readSettings({}, exchanges),
+    settings,
+    outbox: makeOutbox(settings, () => 0),
     ports: { kafka: 1, kafka_controller: 2, registry: 3, simulator: 4 },
     cluster_id: "AAAAAAAAAAAAAAAAAAAAAA",
     root: "/nowhere",

@@ -108,3 +108,11 @@ function scaledValue(whole: string, fraction: string, exponent: number): bigint 
 function digits(random: (below: number) => number, count: number): string {
   return Array.from({ length: count }, () => (random(3) === 0 ? 0 : random(10))).join("");
 }
+
+test("a number of a million digits is judged like a short one", () => {
+  const zeros = "0".repeat(1_000_000);
+  expect(readPositiveDecimal(`0.${zeros}1`)).toEqual({ kind: "fault", fault: "out_of_range" });
+  expect(readPositiveDecimal(`1e${zeros}x`)).toEqual({ kind: "fault", fault: "unreadable" });
+  expect(readPositiveDecimal(`1e-${zeros}1`)).toEqual({ kind: "decimal", text: "0.1" });
+  expect(readPositiveDecimal(`1.5${zeros}`)).toMatchObject({ kind: "decimal" });
+});

@@ -302,6 +302,17 @@ test("a refused dead letter is discarded, and counted", () => {
   expect(outbox.is_empty).toBe(true);
 });
 
+test("a dead letter's symbol may be anything, and its neighbors stay readable", () => {
+  const { outbox } = createOutbox({ flush_count: 2 });
+  const { batches } = attach(outbox);
+  outbox.addDeadLetter({ ...letterOf("{"), native_symbol: `\ud800${"A".repeat(70_000)}` });
+  outbox.addDeadLetter(letterOf("}"));
+  const [batch] = batches;
+  const letters = [0, 1].map((index) => decodeDeadLetter(readRecord(batch!, index).value));
+  expect(letters[0]?.native_symbol).toBe(`\ufffd${"A".repeat(127)}`);
+  expect(Buffer.from(letters[1]!.payload).toString()).toBe("}");
+});
+
 test("pressure rises at three quarters, falls at half, and the bound is a bound", () => {
   const { outbox } = createOutbox({ buffer_bytes_max: 20_000, window_batches_max: 1_000 });
   const heard: string[] = [];
