@@ -148,7 +148,7 @@ const clock_step_us = 50_000;
 
 /**
  * Makes a clock: microseconds since 1970, UTC, finer than `Date.now`. It runs on the monotonic
- * clock, and follows the wall clock where that is set, since a machine's clock may be wrong at first.
+ * clock, and follows the wall clock where that is set: a machine's clock may be wrong at first.
  */
 function hostClock(): () => number {
   let anchor_us = performance.timeOrigin * 1000;
