@@ -49,8 +49,9 @@ const expectations: Readonly<Record<string, (command: string) => Promise<void>>>
     const ci = await Bun.file(join(root, ".ci/run")).text();
     expect(ci.trimEnd().endsWith(command)).toBe(true);
   },
-  "bun run start": async (command) => {
-    const platform = launch(command, environmentOf(live.path));
+  "K2_DATA_DIR=.k2-live bun run start": async (command) => {
+    const [, words = ""] = command.split("K2_DATA_DIR=.k2-live ");
+    const platform = launch(words, environmentOf(live.path));
     await eventually("word of both exchanges", () =>
       ["binance", "kraken"].every((exchange) =>
         new RegExp(
