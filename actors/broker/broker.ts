@@ -10,7 +10,7 @@
  * @module
  */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromCallback } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
@@ -42,11 +42,14 @@ interface BrokerFiles {
   readonly server_properties: string;
   readonly log_properties: string;
   readonly meta_properties: string;
+  /** Where its compression unpacks native code; emptied at each start. */
+  readonly temporary: string;
 }
 
 /** Seconds from TERM to KILL: a clean end takes about two. */
 const grace_s = 20;
-const memory = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC"] as const;
+// Without the last one every JVM leaves a file in the system's temporary folder.
+const machine = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData"] as const;
 const ready_line = "Kafka Server started";
 
 /**
@@ -130,7 +133,10 @@ function writeFiles(input: BrokerInput): BrokerFiles {
     server_properties: join(directory, "server.properties"),
     log_properties: join(directory, "log4j2.properties"),
     meta_properties: join(log_directory, "meta.properties"),
+    temporary: join(input.data_dir, "tmp", "broker"),
   };
+  rmSync(files.temporary, { recursive: true, force: true });
+  mkdirSync(files.temporary, { recursive: true });
   mkdirSync(log_directory, { recursive: true });
   const { port, controller_port, retention_ms, retention_bytes } = input;
   const properties = serverProperties({
@@ -157,7 +163,8 @@ function refuseForeign({ meta_properties, directory }: BrokerFiles, cluster_id: 
 
 function javaCommand(input: BrokerInput, files: BrokerFiles): readonly string[] {
   const logging = `-Dlog4j2.configurationFile=${files.log_properties}`;
-  return [input.java, ...memory, logging, "-cp", join(input.jars_directory, "*")];
+  const temporary = `-Djava.io.tmpdir=${files.temporary}`;
+  return [input.java, ...machine, logging, temporary, "-cp", join(input.jars_directory, "*")];
 }
 
 function formatCommand(input: BrokerInput, files: BrokerFiles): readonly string[] {
