@@ -21,9 +21,9 @@ class Config:
     bootstrap_servers: str
     #: Topics of trades, all read by one query.
     trade_topics: tuple[str, ...]
-    #: Base URL of the schema registry.
+    #: Base URL of the schema registry; may hold credentials. Secret.
     schema_registry_url: str
-    #: JDBC address of the Iceberg catalog: `jdbc:sqlite:/…/catalog.db`.
+    #: JDBC address of the Iceberg catalog, `jdbc:sqlite:/…/catalog.db`; may hold a password.
     catalog_uri: str
     #: Where tables stand: `file:///…/warehouse`.
     warehouse: str
@@ -36,10 +36,6 @@ class Config:
     dead_letter_topic: str = "market.crypto.dead_letters"
     #: Further Kafka client properties, with or without Spark's prefix `kafka.`. Secret.
     kafka_options: dict[str, str] = field(default_factory=dict)
-    #: `user:password` of the registry. Secret.
-    schema_registry_auth: str | None = None
-    catalog_user: str | None = None
-    catalog_password: str | None = None
     master: str = "local[*]"
     driver_memory: str = "1g"
     trigger_seconds: float = 2

@@ -105,7 +105,7 @@ class Driver:
         config = self._config
         for definition in definitions():
             session.sql(definition)
-        registry = SchemaRegistry(config.schema_registry_url, config.schema_registry_auth)
+        registry = SchemaRegistry(config.schema_registry_url)
         trades = BronzeQuery(session, config, BRONZE_TRADES, config.trade_topics)
         letters = BronzeQuery(session, config, BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
         refinery = Refinery(session, registry, self._reach)

@@ -32,19 +32,17 @@ class SchemaRegistry:
 
     Args:
         url: base URL; credentials may stand in it as `https://user:password@host`.
-        auth: `user:password`, instead of credentials in the URL.
 
     """
 
-    def __init__(self, url: str, auth: str | None = None) -> None:
+    def __init__(self, url: str) -> None:
         parts = urllib.parse.urlsplit(url.rstrip("/"))
         credentials, _, host = parts.netloc.rpartition("@")
-        if auth is None and credentials:
-            auth = urllib.parse.unquote(credentials)
         # Without the credentials: it stands in error messages.
         self._url = parts._replace(netloc=host).geturl()
         self._headers = {"Accept": "application/vnd.schemaregistry.v1+json"}
-        if auth is not None:
+        if credentials:
+            auth = urllib.parse.unquote(credentials)
             encoded = base64.b64encode(auth.encode()).decode()
             self._headers["Authorization"] = f"Basic {encoded}"
         self._schemas: dict[int, str] = {}

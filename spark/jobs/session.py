@@ -138,8 +138,4 @@ def _catalog(config: Config) -> dict[str, str]:
         settings[f"{prefix}.jdbc.journal_mode"] = "WAL"
         settings[f"{prefix}.jdbc.busy_timeout"] = "15000"
         settings[f"{prefix}.jdbc.synchronous"] = "NORMAL"
-    if config.catalog_user is not None:
-        settings[f"{prefix}.jdbc.user"] = config.catalog_user
-    if config.catalog_password is not None:
-        settings[f"{prefix}.jdbc.password"] = config.catalog_password
     return settings

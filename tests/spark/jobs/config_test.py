@@ -25,7 +25,7 @@ GIVEN: dict[str, Any] = {
 
 
 def test_what_is_left_out_has_its_default_and_unknown_names_are_ignored() -> None:
-    config = parse_config(json.dumps({**GIVEN, "invented_later": 1, "catalog_user": None}))
+    config = parse_config(json.dumps({**GIVEN, "invented_later": 1, "fault": None}))
 
     assert config.trade_topics == ("market.crypto.trades.kraken",)
     assert (config.trigger_seconds, config.driver_memory, config.fault) == (2, "1g", None)
