@@ -9,6 +9,8 @@
  * @module
  */
 
+import type { DeadLetterRecord } from "../schemas/mod.ts";
+
 /** The side of the order that removed liquidity. */
 export type Side = "BUY" | "SELL";
 
@@ -73,19 +75,7 @@ export interface FrameTrades {
 }
 
 /** A frame or an item nobody could read, or a record that the broker refuses for good. */
-export interface DeadLetter {
-  readonly exchange: string;
-  readonly native_symbol: string | null;
-  readonly connection_id: string;
-  readonly frame_sequence: number;
-  readonly ingestion_timestamp: number;
-  /** A code from a closed list, see `actors/exchanges/adapter.ts`. */
-  readonly reason: string;
-  /** The frame or the item, verbatim. */
-  readonly payload: Uint8Array;
-  /** The topic that refused the record, else null. */
-  readonly topic: string | null;
-}
+export type DeadLetter = DeadLetterRecord;
 
 /**
  * Where records go to be sent: made once in `tree.ts`, handed to every incarnation, so that what

@@ -34,8 +34,11 @@ export interface DeadLetterRecord {
   readonly connection_id: string;
   readonly frame_sequence: number;
   readonly ingestion_timestamp: number;
+  /** A code from a closed list, see `actors/exchanges/adapter.ts`. */
   readonly reason: string;
+  /** The frame or the item, verbatim. */
   readonly payload: Uint8Array;
+  /** The topic that refused the record, else null. */
   readonly topic: string | null;
 }
 

@@ -125,7 +125,7 @@ function plant(
       started_at_ms: started_ms,
       now_ms: Date.now,
       readTree: () => tree.node(),
-      command: (path: string, command: "restart" | "stop" | "start") => tree.send(path, command),
+      command: (path, command) => tree.send(path, command),
       metrics: createMetrics(),
     }),
     restart: "permanent",

@@ -66,6 +66,7 @@ import {
 } from "xstate";
 import type { Exit, Stop } from "../actors/messages.ts";
 import { reasonOf } from "../actors/settings/exit.ts";
+import type { Command } from "../actors/status/access.ts";
 import type { StatusNode } from "../actors/status/node.ts";
 import type { ChildIncarnation, ChildSpec, Supervision, SupervisorSpec } from "./restart_plan.ts";
 import * as plan from "./restart_plan.ts";
@@ -554,7 +555,7 @@ export interface Tree {
    *
    * @returns null once that is under way, else one sentence that says why not.
    */
-  send(path: string, command: "restart" | "stop" | "start"): Promise<string | null>;
+  send(path: string, command: Command): Promise<string | null>;
   /** The root supervisor's actor: its system finds every other one. */
   readonly actor: Actor<typeof supervisorMachine>;
 }
@@ -659,7 +660,7 @@ function quiet(notify: (exit: plan.ChildExit) => void): (exit: plan.ChildExit) =
 function sendByHand(
   actor: Actor<typeof supervisorMachine>,
   root: TreeNode,
-  { path, command }: { readonly path: string; readonly command: "restart" | "stop" | "start" },
+  { path, command }: { readonly path: string; readonly command: Command },
 ): string | null {
   const found = status.findNode(root, path);
   if (found === null) return `Cannot ${command} "${path}" as there is no such child`;
