@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { DeadLetterRecord } from "../schemas/mod.ts";
+import type { DeadLetterRecord, EventRecord } from "../schemas/mod.ts";
 
 /** The side of the order that removed liquidity. */
 export type Side = "BUY" | "SELL";
@@ -64,7 +64,10 @@ export interface Trade extends WireTrade {
   readonly frame_sequence: number;
 }
 
-/** Connection to normalizer: the trades of one frame that belong to the normalizer's symbol. */
+/**
+ * Connection or backfiller to normalizer: the trades of one frame that belong to the normalizer's
+ * symbol.
+ */
 export interface FrameTrades {
   readonly type: "frame_trades";
   readonly source: Source;
@@ -77,6 +80,45 @@ export interface FrameTrades {
 /** A frame or an item nobody could read, or a record that the broker refuses for good. */
 export type DeadLetter = DeadLetterRecord;
 
+/** What happened to the feed: a session, a gap, a confirmation; see `schemas/event.avsc`. */
+export type FeedEvent = EventRecord;
+
+/** One socket or REST session whose messages are kept verbatim. */
+export interface FrameSession {
+  readonly exchange: string;
+  /** Unique per socket and REST session, across restarts. */
+  readonly connection_id: string;
+  /** Where it is connected to, without credentials. */
+  readonly url: string;
+}
+
+/** One WebSocket message or REST page, as it is kept. */
+export interface FrameEntry {
+  /** Number of the frame within its session, from 0; received and sent ones share the count. */
+  readonly frame_sequence: number;
+  readonly direction: "RECEIVED" | "SENT";
+  readonly kind: "MESSAGE" | "PAGE";
+  /** Method and URL of a page, else null. */
+  readonly request: string | null;
+  /** Wall clock when it was received or sent, microseconds since 1970, UTC. */
+  readonly received_us: number;
+  /** The same instant on the monotonic clock, nanoseconds. */
+  readonly received_monotonic_ns: number;
+  /** Verbatim. */
+  readonly frame: string | Uint8Array;
+}
+
+/** Takes the frames of one session. */
+export interface FrameLog {
+  /**
+   * Takes a frame, before anyone reads it: it is sent before the trades that are found in it. An
+   * entry may be used again by the caller as soon as this returns.
+   */
+  add(entry: FrameEntry): void;
+  /** No more frames come. */
+  close(): void;
+}
+
 /**
  * Where records go to be sent: made once in `tree.ts`, handed to every incarnation, so that what
  * is not acknowledged outlives any crash of the producer or its port.
@@ -85,6 +127,35 @@ export interface RecordSink {
   /** Takes one trade. Returns at once: encoding and buffering, no waiting. */
   addTrade(trade: Trade): void;
   addDeadLetter(letter: DeadLetter): void;
+  addEvent(event: FeedEvent): void;
+  openFrames(session: FrameSession): FrameLog;
+}
+
+/** Connection to normalizer: the exchange said at some time which trade is the newest one. */
+export interface SymbolProgressed {
+  readonly type: "symbol_progressed";
+  readonly trade_id: string;
+  /** Exchange time, microseconds since 1970: up to then there is no newer trade. */
+  readonly timestamp: number;
+}
+
+/**
+ * Connection to backfiller: ask over REST for the symbol's newest trades, because its subscription
+ * is quiet and silence proves nothing.
+ */
+export interface Probe {
+  readonly type: "probe";
+  readonly native_symbol: string;
+  /** System id of the connection that gets the answer. */
+  readonly reply_to: string;
+}
+
+/** Backfiller to connection: what the exchange's newest trade of a quiet symbol is. */
+export interface Probed {
+  readonly type: "symbol.probed";
+  readonly native_symbol: string;
+  /** The newest trade that REST shows; null where it shows none. */
+  readonly newest: { readonly trade_id: string; readonly timestamp: number } | null;
 }
 
 /** Who acts on full buffers: whoever can stop records from coming. */

@@ -7,24 +7,55 @@
  */
 
 import { type Schema, Type, types } from "avsc";
+import { writeFraming } from "./avro.ts";
 import dead_letter_text from "./dead_letter.avsc" with { type: "text" };
 import { readDecimal, scale } from "./decimal.ts";
-import { dead_letters_topic, tradesTopic } from "./topics.ts";
+import event_text from "./event.avsc" with { type: "text" };
+import type { EventRecord } from "./event.ts";
+import frame_batch_text from "./frame_batch.avsc" with { type: "text" };
+import type { FrameBatchSession, FrameRecord } from "./frame_encoder.ts";
+import { dead_letters_topic, events_topic, framesTopic, tradesTopic } from "./topics.ts";
 import trade_text from "./trade.avsc" with { type: "text" };
-import { type TradeRecord, writeFraming } from "./trade_encoder.ts";
+import type { TradeRecord } from "./trade_encoder.ts";
 
-export { dead_letters_topic, recordKey, subjectOf, tradesTopic } from "./topics.ts";
+export { type EventKind, type EventRecord, event_kinds, feedEvent, type IdRange } from "./event.ts";
+export {
+  encodeFrameBatch,
+  encodeFramesHead,
+  type FrameBatchSession,
+  type FrameRecord,
+  frames_end_bytes,
+  writeFrame,
+  writeFramesEnd,
+} from "./frame_encoder.ts";
+export {
+  dead_letters_topic,
+  events_topic,
+  framesTopic,
+  recordKey,
+  subjectOf,
+  tradesTopic,
+} from "./topics.ts";
 export { createTradeEncoder, type TradeEncoder, type TradeRecord } from "./trade_encoder.ts";
 
 /** `trade.avsc`: the record of the trades topics. */
 export const tradeSchema: string = trade_text;
+/** `frame_batch.avsc`: the record of the frames topics. */
+export const frameBatchSchema: string = frame_batch_text;
+/** `event.avsc`: the record of the events topic. */
+export const eventSchema: string = event_text;
 /** `dead_letter.avsc`: the record of the dead-letters topic. */
 export const deadLetterSchema: string = dead_letter_text;
 
 /** The schema text of every topic of these exchanges, by topic. */
 export function schemasByTopic(exchanges: readonly string[]): Readonly<Record<string, string>> {
   const trades = exchanges.map((exchange) => [tradesTopic(exchange), tradeSchema] as const);
-  return { ...Object.fromEntries(trades), [dead_letters_topic]: deadLetterSchema };
+  const frames = exchanges.map((exchange) => [framesTopic(exchange), frameBatchSchema] as const);
+  return {
+    ...Object.fromEntries([...trades, ...frames]),
+    [events_topic]: eventSchema,
+    [dead_letters_topic]: deadLetterSchema,
+  };
 }
 
 /** Fields of `dead_letter.avsc`, where each has its doc. */
@@ -40,6 +71,11 @@ export interface DeadLetterRecord {
   readonly payload: Uint8Array;
   /** The topic that refused the record, else null. */
   readonly topic: string | null;
+}
+
+/** Fields of `frame_batch.avsc`, where each has its doc; frames as bytes. */
+export interface FrameBatchRecord extends FrameBatchSession {
+  readonly frames: readonly (FrameRecord & { readonly frame: Uint8Array })[];
 }
 
 const framing_bytes = 5;
@@ -75,13 +111,23 @@ function parseSchema(text: string): Type {
 
 /** avsc's type of a trade; decimals are plain text. */
 export const tradeType: Type = parseSchema(tradeSchema);
-/** avsc's type of a dead letter. */
+/** avsc's type of a batch of frames. */
+export const frameBatchType: Type = parseSchema(frameBatchSchema);
+const eventType: Type = parseSchema(eventSchema);
 const deadLetterType: Type = parseSchema(deadLetterSchema);
 
 /** A dead letter as it stands in Kafka, framing included. Rare, so avsc does it. */
 export function encodeDeadLetter(schema_id: number, letter: DeadLetterRecord): Buffer {
   const payload = Buffer.from(letter.payload);
-  const body = deadLetterType.toBuffer({ ...letter, payload });
+  return frameBody(schema_id, deadLetterType.toBuffer({ ...letter, payload }));
+}
+
+/** An event as it stands in Kafka, framing included. */
+export function encodeEvent(schema_id: number, event: EventRecord): Buffer {
+  return frameBody(schema_id, eventType.toBuffer(event));
+}
+
+function frameBody(schema_id: number, body: Buffer): Buffer {
   const framing = Buffer.alloc(framing_bytes);
   writeFraming(schema_id, framing, 0);
   return Buffer.concat([framing, body]);
@@ -110,6 +156,18 @@ export function decodeTrade(value: Uint8Array): TradeRecord {
 export function decodeDeadLetter(value: Uint8Array): DeadLetterRecord {
   const letter: DeadLetterRecord = deadLetterType.fromBuffer(bodyOf(value));
   return { ...letter };
+}
+
+/** An event from a record's value, framing included, written with the current schema. */
+export function decodeEvent(value: Uint8Array): EventRecord {
+  const event: EventRecord = eventType.fromBuffer(bodyOf(value));
+  return { ...event };
+}
+
+/** A batch of frames from a record's value, framing included, of the current schema. */
+export function decodeFrameBatch(value: Uint8Array): FrameBatchRecord {
+  const batch: FrameBatchRecord = frameBatchType.fromBuffer(bodyOf(value));
+  return { ...batch, frames: batch.frames.map((frame) => ({ ...frame })) };
 }
 
 function bodyOf(value: Uint8Array): Buffer {

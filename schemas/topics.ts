@@ -9,6 +9,14 @@ export function tradesTopic(exchange: string): string {
   return `market.crypto.trades.${exchange}`;
 }
 
+/** The topic of an exchange's frames, verbatim. */
+export function framesTopic(exchange: string): string {
+  return `market.crypto.frames.${exchange}`;
+}
+
+/** The topic of what happened to the feed. */
+export const events_topic = "market.crypto.events";
+
 /** The topic of what nobody could read and what the broker refuses for good. */
 export const dead_letters_topic = "market.crypto.dead_letters";
 

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { encodeStrings, writeBytes, writeFraming, writeLong, writeString } from "./avro.ts";
 import { writeDecimal } from "./decimal.ts";
 
 /** Fields of `trade.avsc`, where each has its doc. Decimals are plain text, times microseconds. */
@@ -45,7 +46,6 @@ export interface TradeEncoder {
 
 /** Symbols whose names are kept encoded; a feed has fewer, a replay of everything may have more. */
 const names_kept_max = 8_192;
-const short_string_chars = 64;
 const source_indexes = { STREAM: 0, SNAPSHOT: 1, BACKFILL: 2 } as const;
 
 /** The five names that follow one another in the record, as they were and as bytes. */
@@ -97,16 +97,6 @@ export function createTradeEncoder(schema_id: number): TradeEncoder {
   return { encode };
 }
 
-/** Confluent's wire format: a zero byte, the schema id in four bytes, big-endian. */
-export function writeFraming(schema_id: number, buffer: Uint8Array, offset: number): number {
-  buffer[offset] = 0;
-  buffer[offset + 1] = schema_id >>> 24;
-  buffer[offset + 2] = schema_id >>> 16;
-  buffer[offset + 3] = schema_id >>> 8;
-  buffer[offset + 4] = schema_id;
-  return offset + 5;
-}
-
 function haveSameNames(one: TradeRecord, other: TradeRecord): boolean {
   return (
     one.native_symbol === other.native_symbol &&
@@ -115,70 +105,6 @@ function haveSameNames(one: TradeRecord, other: TradeRecord): boolean {
     one.base_asset === other.base_asset &&
     one.quote_asset === other.quote_asset
   );
-}
-
-function encodeStrings(texts: readonly string[]): Uint8Array {
-  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 5, 0);
-  const buffer = Buffer.alloc(bytes);
-  let position = 0;
-  for (const text of texts) position = writeString(text, buffer, position);
-  return buffer.subarray(0, position);
-}
-
-function writeString(text: string, buffer: Buffer, offset: number): number {
-  const length = text.length;
-  if (length >= short_string_chars) return writeLongString(text, buffer, offset);
-  buffer[offset] = length * 2;
-  let position = offset + 1;
-  for (let index = 0; index < length; index += 1) {
-    const code = text.charCodeAt(index);
-    if (code > 0x7f) return writeLongString(text, buffer, offset);
-    buffer[position++] = code;
-  }
-  return position;
-}
-
-function writeLongString(text: string, buffer: Buffer, offset: number): number {
-  const bytes = Buffer.byteLength(text);
-  const position = writeLong(bytes, buffer, offset);
-  if (position + bytes <= buffer.length) buffer.write(text, position);
-  return position + bytes;
-}
-
-/** Copies byte by byte: for some forty bytes a loop is cheaper than a call of `set`. */
-function writeBytes(bytes: Uint8Array, buffer: Uint8Array, offset: number): number {
-  const length = bytes.length;
-  for (let index = 0; index < length; index += 1) buffer[offset + index] = bytes[index] ?? 0;
-  return offset + length;
-}
-
-/** A long, zigzag, in groups of seven bits from the least significant. */
-function writeLong(value: number, buffer: Uint8Array, offset: number): number {
-  if (!Number.isSafeInteger(value)) {
-    throw new RangeError(`Cannot encode ${value} as a long: it is no exact integer`);
-  }
-  const magnitude = value < 0 ? -value - 1 : value;
-  let rest = Math.floor(magnitude / 64);
-  let position = offset;
-  let group = (magnitude - rest * 64) * 2 + (value < 0 ? 1 : 0);
-  // Bit operators cut at 32 bits, so four groups at a time are split off by division.
-  while (rest >= 2 ** 28) {
-    const high = Math.floor(rest / 2 ** 28);
-    let low = rest - high * 2 ** 28;
-    for (let count = 0; count < 4; count += 1) {
-      buffer[position++] = group | 0x80;
-      group = low & 0x7f;
-      low >>>= 7;
-    }
-    rest = high;
-  }
-  while (rest > 0) {
-    buffer[position++] = group | 0x80;
-    group = rest & 0x7f;
-    rest >>>= 7;
-  }
-  buffer[position++] = group;
-  return position;
 }
 
 /** A map of strings: one block of entries, if there are any, and the end's zero. */
