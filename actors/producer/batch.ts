@@ -1,71 +1,99 @@
 /**
  * A batch: the records that go to the port together, in the very bytes that go down the pipe, so
- * that a record is encoded once and never copied field by field.
+ * that a record is encoded once and never copied field by field. Frames precede all other records:
+ * what a trade was found in goes out before the trade.
  *
- * Layout, integers little-endian; `kafka_port.cjs` reads the same:
+ * Layout of these bytes, the packet, integers little-endian; `kafka_port.cjs` reads the same:
  * ```
- * frame   u32 bytes after this field, u48 batch id, u16 records, record…
- * record  u8 topic index, u16 key bytes, key, u32 value bytes, value
+ * packet  u32 bytes after this field, u48 batch id, u16 records, record…
  * ```
+ * and `record_layout.ts` says what a record is.
  *
  * @module
  */
 
-import type { TradeEncoder, TradeRecord } from "../../schemas/mod.ts";
+import type { FrameRecord, TradeEncoder, TradeRecord } from "../../schemas/mod.ts";
+import { type FrameSource, FrameWriter } from "./frame_writer.ts";
+import {
+  record_overhead_bytes,
+  writeKey,
+  writeRecordHead,
+  writeValueBytes,
+} from "./record_layout.ts";
 
 /** What becomes of a batch's records in the accounts once the broker has them. */
 export type Outcome = "acknowledged" | "dead_lettered";
 
-/** A closed batch: its bytes do not change any more. */
-export interface Batch {
+/** How a batch is told from others, and what becomes of it. */
+export interface BatchLabel {
   readonly id: number;
+  /** Its place in the order of what was taken; a refused record's dead letter has the record's. */
+  readonly position: number;
+  readonly outcome: Outcome;
+}
+
+/** A closed batch: its bytes do not change any more. */
+export interface Batch extends BatchLabel {
   /** Records in it. */
   readonly count: number;
-  /** The whole frame, its length included. */
-  readonly frame: Buffer;
-  readonly outcome: Outcome;
-  /** When each record's frame was received, microseconds; 0 where latency is not counted. */
+  /** All its bytes, their length included. */
+  readonly packet: Buffer;
+  /**
+   * Of each record but those of frames: when it was received, microseconds; 0 where latency is not
+   * counted.
+   */
   readonly received_us: Float64Array;
 }
 
-/** One record of a batch, as views of its frame. */
+/** One record of a batch, as views of its packet. */
 export interface BatchRecord {
   readonly topic_index: number;
   readonly key: Buffer;
   readonly value: Buffer;
 }
 
-/** Longest key: its length is written in two bytes. */
-const key_bytes_max = 2 ** 16 - 1;
-
 const header_bytes = 12;
 const length_bytes = 4;
-const record_overhead_bytes = 7;
 
-/** The open batch. One buffer serves all batches: closing copies what is used. */
+/** The open batch. The same buffers serve all batches: closing copies what is used. */
 export class BatchWriter {
   readonly #buffer: Buffer;
   readonly #received_us: Float64Array;
+  readonly #frames: FrameWriter;
   #offset = header_bytes;
   #count = 0;
+  /** What the frames' records will take of the packet. */
+  #frames_bytes = 0;
 
   /**
-   * @param bytes_max Longest frame.
-   * @param count_max Most records of a batch, up to 65,535: the frame counts them in 16 bits.
+   * @param bytes_max Longest packet.
+   * @param count_max Most records of a batch besides those of frames, up to 60,000: a packet
+   *   counts its records in 16 bits.
    */
   constructor(bytes_max: number, count_max: number) {
     this.#buffer = Buffer.alloc(bytes_max);
     this.#received_us = new Float64Array(count_max);
+    this.#frames = new FrameWriter(bytes_max);
   }
 
-  /** Records in the open batch. */
+  /** Records in the open batch besides those of frames. */
   get count(): number {
     return this.#count;
   }
 
+  /** Records that the open batch's frames will be. */
+  get frames_count(): number {
+    return this.#frames.count;
+  }
+
+  get is_empty(): boolean {
+    return this.#count === 0 && this.#frames.count === 0;
+  }
+
   /** Bytes of the open batch; 0 where it has no record. */
   get bytes(): number {
-    return this.#count === 0 ? 0 : this.#offset;
+    const bytes = this.#offset + this.#frames_bytes;
+    return bytes === header_bytes ? 0 : bytes;
   }
 
   /**
@@ -81,10 +109,10 @@ export class BatchWriter {
     encoder: TradeEncoder,
   ): boolean {
     if (this.#count === this.#received_us.length) return false;
-    const start = this.#writeKey(topic_index, key);
+    const start = writeKey(topic_index, key, this.#buffer, this.#offset);
     if (start < 0) return false;
     const end = encoder.encode(trade, this.#buffer, start);
-    if (end < 0) return false;
+    if (end < 0 || end + this.#frames_bytes > this.#buffer.length) return false;
     this.#finishRecord(start, end, trade.source === "STREAM" ? trade.ingestion_timestamp : 0);
     return true;
   }
@@ -92,55 +120,74 @@ export class BatchWriter {
   /** Adds a record whose value is already encoded. False where it does not fit. */
   addRecord(topic_index: number, key: Uint8Array, value: Uint8Array): boolean {
     if (this.#count === this.#received_us.length) return false;
-    const start = this.#writeKey(topic_index, key);
-    if (start < 0 || start + value.length > this.#buffer.length) return false;
+    const start = writeKey(topic_index, key, this.#buffer, this.#offset);
+    if (start < 0) return false;
+    const end = start + value.length;
+    if (end + this.#frames_bytes > this.#buffer.length) return false;
     this.#buffer.set(value, start);
-    this.#finishRecord(start, start + value.length, 0);
+    this.#finishRecord(start, end, 0);
+    return true;
+  }
+
+  /**
+   * Encodes a frame after the frames that came before.
+   *
+   * @returns False where it does not fit; the batch is then as it was.
+   * @throws {RangeError} where it cannot be encoded exactly; the batch is then as it was.
+   */
+  addFrame(source: FrameSource, schema_id: number, frame: FrameRecord): boolean {
+    const bytes_max = this.#buffer.length - this.#offset;
+    if (!this.#frames.add(source, schema_id, frame, bytes_max)) return false;
+    this.#frames_bytes = this.#frames.bytes;
     return true;
   }
 
   /** Closes the batch and opens the next. */
-  close(id: number, outcome: Outcome): Batch {
-    const frame = Buffer.from(this.#buffer.subarray(0, this.#offset));
-    frame.writeUInt32LE(frame.length - length_bytes, 0);
-    frame.writeUIntLE(id, 4, 6);
-    frame.writeUInt16LE(this.#count, 10);
+  close(label: BatchLabel): Batch {
+    const count = this.#frames.count + this.#count;
+    const frames_bytes = this.#frames_bytes;
+    const packet = allocatePacket(label, count, this.#offset + frames_bytes);
+    this.#frames.moveTo(packet, header_bytes);
+    this.#buffer.copy(packet, header_bytes + frames_bytes, header_bytes, this.#offset);
     const received_us = this.#received_us.slice(0, this.#count);
-    const batch = { id, count: this.#count, frame, outcome, received_us };
     this.#offset = header_bytes;
     this.#count = 0;
-    return batch;
-  }
-
-  /** Where the record's value begins, or -1 where there is no room for what precedes it. */
-  #writeKey(topic_index: number, key: Uint8Array): number {
-    const buffer = this.#buffer;
-    const offset = this.#offset;
-    const length = key.length;
-    if (length > key_bytes_max) throw new RangeError(`A key has more than ${key_bytes_max} bytes`);
-    if (offset + record_overhead_bytes + length > buffer.length) return -1;
-    buffer[offset] = topic_index;
-    buffer[offset + 1] = length;
-    buffer[offset + 2] = length >>> 8;
-    for (let index = 0; index < length; index += 1) buffer[offset + 3 + index] = key[index] ?? 0;
-    return offset + record_overhead_bytes + length;
+    this.#frames_bytes = 0;
+    return { ...label, count, packet, received_us };
   }
 
   #finishRecord(start: number, end: number, received_us: number): void {
-    const buffer = this.#buffer;
-    const length = end - start;
-    buffer[start - 4] = length;
-    buffer[start - 3] = length >>> 8;
-    buffer[start - 2] = length >>> 16;
-    buffer[start - 1] = length >>> 24;
+    writeValueBytes(end - start, this.#buffer, start);
     this.#received_us[this.#count] = received_us;
     this.#offset = end;
     this.#count += 1;
   }
 }
 
-/** Bytes of a frame that holds one record. */
-export function frameBytes(key_bytes: number, value_bytes: number): number {
+/** A batch of one record, of any size. */
+export function batchOf(
+  label: BatchLabel,
+  topic_index: number,
+  key: Uint8Array,
+  value: Uint8Array,
+): Batch {
+  const packet = allocatePacket(label, 1, packetBytes(key.length, value.length));
+  const record = { topic_index, key, value_bytes: value.length };
+  packet.set(value, writeRecordHead(record, packet, header_bytes));
+  return { ...label, count: 1, packet, received_us: new Float64Array() };
+}
+
+/** A packet whose header is written. */
+function allocatePacket({ id }: BatchLabel, count: number, bytes: number): Buffer {
+  const packet = Buffer.allocUnsafeSlow(bytes);
+  packet.writeUInt32LE(bytes - length_bytes, 0);
+  packet.writeUIntLE(id, 4, 6);
+  packet.writeUInt16LE(count, 10);
+  return packet;
+}
+
+/** Bytes of a packet that holds one record. */
+export function packetBytes(key_bytes: number, value_bytes: number): number {
   return header_bytes + record_overhead_bytes + key_bytes + value_bytes;
 }
 
@@ -153,18 +200,18 @@ export function readRecord(batch: Batch, index: number): BatchRecord {
   if (!Number.isInteger(index) || index < 0 || index >= batch.count) {
     throw new RangeError(`Cannot read record ${index} of a batch of ${batch.count}`);
   }
-  const { frame } = batch;
+  const { packet } = batch;
   let offset = header_bytes;
   for (let passed = 0; ; passed += 1) {
     const key_start = offset + 3;
-    const key_end = key_start + frame.readUInt16LE(offset + 1);
+    const key_end = key_start + packet.readUInt16LE(offset + 1);
     const value_start = key_end + 4;
-    const value_end = value_start + frame.readUInt32LE(key_end);
+    const value_end = value_start + packet.readUInt32LE(key_end);
     if (passed === index) {
       return {
-        topic_index: frame.readUInt8(offset),
-        key: frame.subarray(key_start, key_end),
-        value: frame.subarray(value_start, value_end),
+        topic_index: packet.readUInt8(offset),
+        key: packet.subarray(key_start, key_end),
+        value: packet.subarray(value_start, value_end),
       };
     }
     offset = value_end;

@@ -3,7 +3,7 @@
  * and here a crash in it costs a restart of this process and nothing else.
  *
  * stdin: one line of JSON, `{"properties": {…}, "topics": […]}`, which may hold secrets; then
- * frames as `batch.ts` writes them. stdout, a line each:
+ * packets as `batch.ts` writes them. stdout, a line each:
  * ```
  * R                          connected
  * A <batch> [<index>:<reason>,…]   every record of the batch is settled; those named are refused
@@ -69,8 +69,8 @@ function fail(code, message) {
   process.stdout.write(`F ${code} ${message}\n`, () => process.exit(exit_retry));
 }
 
-/** Frames whose bytes are all here; the current one may be half produced. */
-const frames = [];
+/** Packets whose bytes are all here; the batch of the current one may be half produced. */
+const packets = [];
 let current = null;
 
 function pump() {
@@ -80,9 +80,9 @@ function pump() {
   }
   for (;;) {
     if (current === null) {
-      const frame = frames.shift();
-      if (frame === undefined) break;
-      current = openBatch(frame);
+      const packet = packets.shift();
+      if (packet === undefined) break;
+      current = openBatch(packet);
     }
     while (current.next < current.count) {
       if (!produceNext(current)) return;
@@ -93,13 +93,13 @@ function pump() {
   if (is_ended && outstanding === 0) end();
 }
 
-function openBatch(frame) {
-  const id = frame.readUIntLE(0, 6);
-  const count = frame.readUInt16LE(6);
+function openBatch(packet) {
+  const id = packet.readUIntLE(0, 6);
+  const count = packet.readUInt16LE(6);
   const slot = free_slots.pop() ?? open_batches.length;
   const offsets = new Uint32Array(count);
   const progress = { left: count, next: 0, offset: header_bytes, refusals: [] };
-  const batch = { id, slot, count, frame, offsets, ...progress };
+  const batch = { id, slot, count, packet, offsets, ...progress };
   open_batches[slot] = batch;
   return batch;
 }
@@ -109,7 +109,7 @@ function produceNext(batch) {
   const index = batch.next;
   const start = batch.offset;
   batch.offsets[index] = start;
-  const record = readRecord(batch.frame, start);
+  const record = readRecord(batch.packet, start);
   const code = produce(batch.slot * record_factor + index, record);
   if (code === queue_full) {
     process.stdin.pause();
@@ -123,14 +123,14 @@ function produceNext(batch) {
   return true;
 }
 
-function readRecord(frame, start) {
-  const key_end = start + 3 + frame.readUInt16LE(start + 1);
+function readRecord(packet, start) {
+  const key_end = start + 3 + packet.readUInt16LE(start + 1);
   const value_start = key_end + 4;
-  const end = value_start + frame.readUInt32LE(key_end);
+  const end = value_start + packet.readUInt32LE(key_end);
   return {
-    topic: topics[frame[start]],
-    key: frame.subarray(start + 3, key_end),
-    value: frame.subarray(value_start, end),
+    topic: topics[packet[start]],
+    key: packet.subarray(start + 3, key_end),
+    value: packet.subarray(value_start, end),
     end,
   };
 }
@@ -174,7 +174,7 @@ function produceSuspect() {
   const [batch, index] = suspects[0];
   const code = produce(
     batch.slot * record_factor + index,
-    readRecord(batch.frame, batch.offsets[index]),
+    readRecord(batch.packet, batch.offsets[index]),
   );
   if (code === queue_full) {
     setTimeout(pump, queue_full_wait_ms);
@@ -207,27 +207,44 @@ function end() {
   setTimeout(() => process.exit(0), disconnect_ms_max * 2).unref();
 }
 
-let pending = Buffer.alloc(0);
+/** Bytes that are not read yet, as they came, and how many have to be there to go on. */
+let chunks = [];
+let chunks_bytes = 0;
+let bytes_needed = 0;
 
 function onBytes(chunk) {
-  pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
-  if (producer === null) {
-    const newline = pending.indexOf(10);
-    if (newline < 0) return;
-    const config = JSON.parse(pending.subarray(0, newline).toString());
-    pending = pending.subarray(newline + 1);
-    connect(config);
-  }
-  let start = 0;
-  while (pending.length - start >= 4) {
-    const next = start + 4 + pending.readUInt32LE(start);
-    if (pending.length < next) break;
+  chunks.push(chunk);
+  chunks_bytes += chunk.length;
+  // Joined once a packet is whole: joining at every chunk would copy a large one again and again.
+  if (chunks_bytes < bytes_needed) return;
+  const bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks);
+  const start = producer === null ? readConfig(bytes) : 0;
+  const rest = producer === null ? bytes : bytes.subarray(readPackets(bytes, start));
+  chunks = rest.length === 0 ? [] : [rest];
+  chunks_bytes = rest.length;
+  bytes_needed = producer === null || rest.length < 4 ? 0 : 4 + rest.readUInt32LE(0);
+  if (current === null && packets.length > 0) pump();
+}
+
+/** Reads the first line, once it is whole; returns where the packets begin. */
+function readConfig(bytes) {
+  const newline = bytes.indexOf(10);
+  if (newline < 0) return 0;
+  connect(JSON.parse(bytes.subarray(0, newline).toString()));
+  return newline + 1;
+}
+
+/** Reads every whole packet; returns where the first that is not begins. */
+function readPackets(bytes, offset) {
+  let start = offset;
+  while (bytes.length - start >= 4) {
+    const next = start + 4 + bytes.readUInt32LE(start);
+    if (bytes.length < next) break;
     // Copied, because the chunk that holds it is larger and would be kept alive as a whole.
-    frames.push(Buffer.from(pending.subarray(start + 4, next)));
+    packets.push(Buffer.from(bytes.subarray(start + 4, next)));
     start = next;
   }
-  pending = pending.subarray(start);
-  if (current === null && frames.length > 0) pump();
+  return start;
 }
 
 function connect(config) {

@@ -8,8 +8,8 @@
  * received = acknowledged + in flight + buffered + dead-lettered
  * ```
  * where `in flight` is with the port, and `buffered` is the open batch and the closed ones that
- * wait for room in the window. A record has exactly one outcome. The port's pipe is not asked
- * whether it is full: the window bounds what can stand in it.
+ * wait for room in the window. A record has exactly one outcome. Frames are records in batches:
+ * those of a session become one record, received when its batch is closed.
  *
  * It holds no timer and reads no clock but those it is given.
  *
@@ -20,22 +20,33 @@ import {
   createTradeEncoder,
   type DeadLetterRecord,
   dead_letters_topic,
-  decodeTrade,
   encodeDeadLetter,
+  encodeEvent,
+  encodeFrameBatch,
+  events_topic,
+  framesTopic,
   recordKey,
   type TradeEncoder,
   tradesTopic,
 } from "../../schemas/mod.ts";
-import type { DeadLetter, Figures, PressureListener, RecordSink, Trade } from "../messages.ts";
-import { type Batch, BatchWriter, frameBytes, type Outcome, readRecord } from "./batch.ts";
+import type {
+  DeadLetter,
+  FeedEvent,
+  Figures,
+  FrameEntry,
+  FrameLog,
+  FrameSession,
+  PressureListener,
+  RecordSink,
+  Trade,
+} from "../messages.ts";
+import { type Batch, type BatchLabel, BatchWriter, batchOf, readRecord } from "./batch.ts";
+import { Dispatch, type Transport } from "./dispatch.ts";
+import { createFrameSource, type FrameSource } from "./frame_writer.ts";
 import { Latency } from "./latency.ts";
+import { originOf, type RecordKind } from "./origin.ts";
 import { Pressure } from "./pressure.ts";
-
-/** What carries batches to the broker: the port. */
-interface Transport {
-  /** Takes a frame, in order; its bytes do not change until it is acknowledged. */
-  send(frame: Buffer): void;
-}
+import { Settlement } from "./settlement.ts";
 
 /** A record that the broker will never take, and why. */
 export interface Refusal {
@@ -54,8 +65,8 @@ export interface Attachment {
 
 /** Who moves the outbox along: the producer. Called from within the outbox's own calls. */
 interface OutboxListener {
-  /** The first record of a batch came: somebody has to close it when it is old enough. */
-  opened(): void;
+  /** Somebody has to close the open batch, not later than after this time. */
+  opened(rest_ms: number): void;
   attached(): void;
   detached(): void;
   /** Nothing is left that is not settled. */
@@ -64,15 +75,15 @@ interface OutboxListener {
 
 /** How much an outbox takes, holds and sends, and its clocks. */
 export interface OutboxOptions {
-  /** Exchanges whose trades are taken; a topic for each. */
+  /** Exchanges whose trades and frames are taken; two topics for each. */
   readonly exchanges: readonly string[];
-  /** Records after which a batch is closed, from 1 to 10,000. */
+  /** Records, not counting frames, after which a batch is closed, from 1 to 10,000. */
   readonly flush_count: number;
   /** Age of a batch's first record after which it is closed. */
   readonly flush_ms: number;
   /** Most bytes held in all. From three quarters on, listeners are told to stop. */
   readonly buffer_bytes_max: number;
-  /** Longest frame of several records. */
+  /** Longest packet of several records. */
   readonly batch_bytes_max?: number;
   /** Most batches and bytes in flight: what a crash of the port sends twice. */
   readonly window_batches_max?: number;
@@ -88,69 +99,71 @@ interface Destination {
   readonly keys: Map<string, Buffer>;
 }
 
-interface InFlight {
-  readonly batch: Batch;
-  readonly sent_ms: number;
-}
-
 const keys_kept_max = 8_192;
-/** What a batch costs besides its frame. */
-const batch_overhead_bytes = 512;
+/**
+ * Frames in which no trade was found wait up to this long for company: a heartbeat a second need
+ * not be a record by itself, and nobody measures its latency.
+ */
+const frames_ms = 250;
+/** How far events may go beyond the bound; some ten thousand of them. */
+const events_reserve_bytes = 2 ** 21;
 /** A payload beyond this is cut: its topic takes records of up to 8 MiB, and memory is bounded. */
 const payload_bytes_max = 4 * 2 ** 20;
 /** Longest symbol of a dead letter; no exchange has one half as long. */
 const symbol_chars_max = 128;
 
-/** Without an acknowledgement for this long, although records are in flight, Kafka is away. */
-const acknowledging_ms_max = 10_000;
-
 /**
  * Holds every record from the normalizer until the broker has it, in order and in bounded memory.
  */
 export class Outbox implements RecordSink {
-  /** Topics in the order of the index that a frame carries. */
+  /** Topics in the order of the index that a packet carries. */
   readonly topics: readonly string[];
   readonly latency = new Latency();
   readonly #options: Required<OutboxOptions>;
   readonly #pressure: Pressure;
+  readonly #kinds: readonly RecordKind[];
   readonly #destinations = new Map<string, Destination>();
   readonly #listeners = new Set<OutboxListener>();
   readonly #writer: BatchWriter;
-  readonly #in_flight = new Map<number, InFlight>();
+  readonly #dispatch: Dispatch;
+  readonly #settlement = new Settlement();
   #encoders: readonly TradeEncoder[] = [];
-  #dead_letter_schema_id = -1;
-  #attachment: { readonly transport: Transport } | null = null;
-  /** Closed batches that wait; those before the head are already sent. */
-  #queue: (Batch | null)[] = [];
-  #queue_head = 0;
+  /** By topic index; empty until they are known. */
+  #schema_ids: readonly number[] = [];
+  #attachment: Attachment | null = null;
   #opened_ms = 0;
+  #frames_opened_ms = 0;
   #next_id = 1;
-  /** Frames of closed batches, with their overhead; and those of them in flight, without. */
-  #closed_bytes = 0;
-  #in_flight_bytes = 0;
   #received = 0;
   #acknowledged = 0;
-  #in_flight_records = 0;
-  #queued_records = 0;
   #dead_lettered = 0;
   #discarded = 0;
   #overflowed = 0;
   #batches = 0;
+  #frames = 0;
   #last_acknowledged_us: number | null = null;
 
   constructor(options: OutboxOptions) {
     this.#options = {
-      batch_bytes_max: 256 * 2 ** 10,
+      batch_bytes_max: 512 * 2 ** 10,
       window_batches_max: 64,
       window_bytes_max: 8 * 2 ** 20,
       ...options,
     };
     const { exchanges, batch_bytes_max, flush_count, buffer_bytes_max } = this.#options;
-    this.topics = [...exchanges.map(tradesTopic), dead_letters_topic];
+    const topics = [
+      ...exchanges.map((exchange) => ["trade", tradesTopic(exchange)] as const),
+      ...exchanges.map((exchange) => ["frames", framesTopic(exchange)] as const),
+      ["event", events_topic] as const,
+      ["dead_letter", dead_letters_topic] as const,
+    ];
+    this.#kinds = topics.map(([kind]) => kind);
+    this.topics = topics.map(([, topic]) => topic);
     exchanges.forEach((exchange, topic_index) => {
       this.#destinations.set(exchange, { topic_index, keys: new Map() });
     });
     this.#writer = new BatchWriter(batch_bytes_max, flush_count);
+    this.#dispatch = new Dispatch(this.#options);
     this.#pressure = new Pressure(buffer_bytes_max);
   }
 
@@ -167,8 +180,10 @@ export class Outbox implements RecordSink {
       if (id === undefined) throw new Error(`Cannot set schema ids: ${topic} has none`);
       return id;
     });
-    this.#dead_letter_schema_id = by_index.at(-1) ?? -1;
-    this.#encoders = by_index.slice(0, -1).map(createTradeEncoder);
+    this.#schema_ids = by_index;
+    this.#encoders = this.#options.exchanges.map((_, index) =>
+      createTradeEncoder(by_index[index] ?? -1),
+    );
   }
 
   /**
@@ -187,9 +202,7 @@ export class Outbox implements RecordSink {
     if (!this.#writer.addTrade(topic_index, key, trade, encoder)) {
       this.closeAll();
       if (!this.#writer.addTrade(topic_index, key, trade, encoder)) {
-        this.#addAlone(topic_index, key, encodeAlone(trade, encoder), "acknowledged");
-        this.#received += 1;
-        this.#pump();
+        this.#addAlone(topic_index, key, encodeAlone(trade, encoder));
         return;
       }
     }
@@ -198,23 +211,49 @@ export class Outbox implements RecordSink {
 
   /** Takes a dead letter; a payload beyond 4 MiB is cut. */
   addDeadLetter(letter: DeadLetter): void {
-    if (this.#dead_letter_schema_id < 0) throw this.#unprepared(dead_letters_topic);
-    this.#refuseBeyondBound();
-    const topic_index = this.topics.length - 1;
     // What an unreadable item calls its symbol may be anything, and a key has a bound.
     const symbol = letter.native_symbol?.slice(0, symbol_chars_max).toWellFormed() ?? null;
-    const key = Buffer.from(recordKey(letter.exchange, symbol ?? ""));
+    const topic_index = this.topics.length - 1;
+    this.#requireSchemaId(topic_index);
     const value = this.#encodeLetter({ ...letter, native_symbol: symbol });
-    if (!this.#writer.addRecord(topic_index, key, value)) {
-      this.closeAll();
-      if (!this.#writer.addRecord(topic_index, key, value)) {
-        this.#addAlone(topic_index, key, value, "acknowledged");
-        this.#received += 1;
-        this.#pump();
-        return;
-      }
-    }
-    this.#taken();
+    this.#addEncoded(topic_index, recordKey(letter.exchange, symbol ?? ""), value);
+  }
+
+  /** Takes an event. */
+  addEvent(event: FeedEvent): void {
+    const topic_index = this.topics.length - 2;
+    const value = encodeEvent(this.#requireSchemaId(topic_index), event);
+    this.#addEncoded(topic_index, recordKey(event.exchange, event.native_symbol ?? ""), value);
+  }
+
+  /**
+   * Takes the frames of a session. Nothing is held for a session that has none in the open batch,
+   * so closing it does nothing, and a frame that comes later still is kept.
+   *
+   * @throws {Error} where the exchange has no topic.
+   */
+  openFrames(session: FrameSession): FrameLog {
+    const destination = this.#destinations.get(session.exchange);
+    if (destination === undefined) throw this.#unprepared(session.exchange);
+    const topic_index = this.#options.exchanges.length + destination.topic_index;
+    const source = createFrameSource(session, topic_index);
+    return { add: (entry) => this.#addFrame(source, entry), close: () => {} };
+  }
+
+  /**
+   * A position that covers every record and frame taken so far. It may also cover later ones, of
+   * the batch that is open now.
+   */
+  mark(): number {
+    return this.#settlement.last + (this.#writer.is_empty ? 0 : 1);
+  }
+
+  /**
+   * The largest position up to which everything is settled: the broker has it, or its dead letter,
+   * or nobody will ever take it.
+   */
+  get settled_through(): number {
+    return this.#settlement.through;
   }
 
   /**
@@ -224,12 +263,12 @@ export class Outbox implements RecordSink {
    * @returns Milliseconds until the open batch is old enough, or null where none waits for that.
    */
   closeAged(): number | null {
-    if (this.#writer.count === 0) return null;
-    const rest_ms = this.#opened_ms + this.#options.flush_ms - this.#options.now_ms();
+    if (this.#writer.is_empty) return null;
+    const rest_ms = this.#restMs();
     if (rest_ms > 0) return rest_ms;
-    if (this.#hasRoom(this.#writer.bytes)) {
+    if (this.#dispatch.hasRoom(this.#writer.bytes)) {
       this.#close();
-      this.#pump();
+      this.#dispatch.pump();
     }
     return null;
   }
@@ -237,26 +276,26 @@ export class Outbox implements RecordSink {
   /** Closes the open batch now, whatever its age. */
   closeAll(): void {
     this.#close();
-    this.#pump();
+    this.#dispatch.pump();
   }
 
   /** Sends from now on through this transport, beginning with what the last one left open. */
   attach(transport: Transport): Attachment {
     if (this.#attachment !== null) this.#detach();
-    const attachment = { transport };
-    this.#attachment = attachment;
-    this.#pump();
-    this.closeAged();
-    for (const listener of this.#listeners) listener.attached();
-    const isCurrent = () => this.#attachment === attachment;
-    return {
+    const attachment: Attachment = {
       acknowledge: (batch_id, refusals) => {
-        if (isCurrent()) this.#acknowledge(batch_id, refusals);
+        if (this.#attachment === attachment) this.#acknowledge(batch_id, refusals);
       },
       detach: () => {
-        if (isCurrent()) this.#detach();
+        if (this.#attachment === attachment) this.#detach();
       },
     };
+    this.#attachment = attachment;
+    this.#dispatch.attach(transport);
+    this.#dispatch.pump();
+    this.closeAged();
+    for (const listener of this.#listeners) listener.attached();
+    return attachment;
   }
 
   /** Adds a listener; returns its removal. */
@@ -282,12 +321,13 @@ export class Outbox implements RecordSink {
   }
 
   get is_attached(): boolean {
-    return this.#attachment !== null;
+    return this.#dispatch.is_attached;
   }
 
   /** Whether nothing is left that is not settled. */
   get is_empty(): boolean {
-    return this.#in_flight_records + this.#queued_records + this.#writer.count === 0;
+    const { in_flight_records, queued_records } = this.#dispatch;
+    return in_flight_records + queued_records === 0 && this.#writer.is_empty;
   }
 
   /** The accounts and what else the status tree shows of the producer. */
@@ -297,15 +337,16 @@ export class Outbox implements RecordSink {
     return {
       received_total: this.#received,
       acknowledged_total: this.#acknowledged,
-      in_flight: this.#in_flight_records,
-      buffered: this.#queued_records + this.#writer.count,
+      in_flight: this.#dispatch.in_flight_records,
+      buffered: this.#dispatch.queued_records + this.#writer.count,
       dead_lettered_total: this.#dead_lettered,
       discarded_total: this.#discarded,
       overflowed_total: this.#overflowed,
       batches_total: this.#batches,
+      frames_total: this.#frames,
       buffered_bytes: this.#heldBytes(),
       is_full: this.is_full,
-      acknowledging: this.#isAcknowledging(),
+      acknowledging: this.#dispatch.is_acknowledging,
       last_acknowledged_at: at_us === null ? null : new Date(at_us / 1_000).toISOString(),
       latency_p50_ms: p50_us === null ? null : p50_us / 1_000,
       latency_p99_ms: p99_us === null ? null : p99_us / 1_000,
@@ -319,102 +360,134 @@ export class Outbox implements RecordSink {
    *   relied on.
    */
   check(): void {
-    const waiting = this.#queue.slice(this.#queue_head).filter((batch) => batch !== null);
-    const sent = [...this.#in_flight.values()].map(({ batch }) => batch);
-    const queued = sum(waiting.map(({ count }) => count));
-    const in_flight = sum(sent.map(({ count }) => count));
-    const in_flight_bytes = sum(sent.map(({ frame }) => frame.length));
-    const closed_bytes = sum([...waiting, ...sent].map(bytesOf));
+    const { accounts, first_position } = this.#dispatch.count();
+    const { in_flight_records, queued_records } = this.#dispatch;
     const settled = this.#acknowledged + this.#dead_lettered;
-    const accounts = [
-      ["buffered", this.#queued_records, queued],
-      ["in flight", this.#in_flight_records, in_flight],
-      ["bytes in flight", this.#in_flight_bytes, in_flight_bytes],
-      ["bytes", this.#closed_bytes, closed_bytes],
-      ["received", this.#received, settled + in_flight + queued + this.#writer.count],
-    ] as const;
-    for (const [what, stated, counted] of accounts) {
+    const held = in_flight_records + queued_records + this.#writer.count;
+    const { last, through } = this.#settlement;
+    const all = [
+      ...accounts,
+      ["received", this.#received, settled + held] as const,
+      ["settled through", through, first_position === null ? last : first_position - 1] as const,
+    ];
+    for (const [what, stated, counted] of all) {
       if (stated !== counted) {
         throw new Error(`The outbox is inconsistent: ${what} is ${stated}, counted ${counted}`);
       }
     }
   }
 
+  #addEncoded(topic_index: number, symbol_key: string, value: Buffer): void {
+    // Events say what is lost when nothing more is taken: they still are, within a reserve.
+    const is_event = topic_index === this.topics.length - 2;
+    this.#refuseBeyondBound(is_event ? events_reserve_bytes : 0);
+    const key = Buffer.from(symbol_key);
+    if (!this.#writer.addRecord(topic_index, key, value)) {
+      this.closeAll();
+      if (!this.#writer.addRecord(topic_index, key, value)) {
+        this.#addAlone(topic_index, key, value);
+        return;
+      }
+    }
+    this.#taken();
+  }
+
+  #addFrame(source: FrameSource, entry: FrameEntry): void {
+    const schema_id = this.#requireSchemaId(source.topic_index);
+    this.#refuseBeyondBound();
+    const is_first = this.#writer.frames_count === 0;
+    if (!this.#writer.addFrame(source, schema_id, entry)) {
+      this.closeAll();
+      if (!this.#writer.addFrame(source, schema_id, entry)) {
+        const value = encodeFrameBatch(schema_id, source.session, [entry]);
+        this.#addAlone(source.topic_index, source.key, value);
+        this.#frames += 1;
+        return;
+      }
+      this.#framesOpened();
+    } else if (is_first) {
+      this.#framesOpened();
+    }
+    this.#frames += 1;
+  }
+
+  /** The open batch has its first frame. */
+  #framesOpened(): void {
+    this.#frames_opened_ms = this.#options.now_ms();
+    // Records that are open are due sooner.
+    if (this.#writer.count === 0) this.#tellOpened();
+  }
+
   #taken(): void {
     this.#received += 1;
     if (this.#writer.count === 1) {
       this.#opened_ms = this.#options.now_ms();
-      for (const listener of this.#listeners) listener.opened();
+      this.#tellOpened();
     }
     if (this.#writer.count >= this.#options.flush_count) {
       this.#close();
-      this.#pump();
+      this.#dispatch.pump();
     }
   }
 
+  #tellOpened(): void {
+    const rest_ms = Math.max(0, this.#restMs());
+    for (const listener of this.#listeners) listener.opened(rest_ms);
+  }
+
+  /** Time until the open batch is old enough; zero or less where it is. */
+  #restMs(): number {
+    const { flush_ms } = this.#options;
+    const { count, frames_count } = this.#writer;
+    const due_ms = count === 0 ? Number.POSITIVE_INFINITY : this.#opened_ms + flush_ms;
+    const frames_due_ms =
+      frames_count === 0
+        ? Number.POSITIVE_INFINITY
+        : this.#frames_opened_ms + Math.max(frames_ms, flush_ms);
+    return Math.min(due_ms, frames_due_ms) - this.#options.now_ms();
+  }
+
   #close(): void {
-    if (this.#writer.count > 0) this.#enqueue(this.#writer.close(this.#nextId(), "acknowledged"));
+    if (this.#writer.is_empty) return;
+    this.#received += this.#writer.frames_count;
+    this.#enqueue(this.#writer.close(this.#takeLabel()));
   }
 
   #enqueue(batch: Batch): void {
-    this.#queue.push(batch);
-    this.#queued_records += batch.count;
-    this.#closed_bytes += bytesOf(batch);
+    this.#dispatch.enqueue(batch);
     this.#batches += 1;
     this.#pressure.update(this.#heldBytes());
   }
 
-  /** A record in a batch of its own; its one count is the caller's to have accounted for. */
-  #addAlone(topic_index: number, key: Uint8Array, value: Uint8Array, outcome: Outcome): void {
-    const writer = new BatchWriter(frameBytes(key.length, value.length), 1);
-    if (!writer.addRecord(topic_index, key, value)) throw new Error("A record outgrew its frame");
-    this.#enqueue(writer.close(this.#nextId(), outcome));
+  /** Takes a record that is larger than any batch. The open batch is closed already. */
+  #addAlone(topic_index: number, key: Uint8Array, value: Uint8Array): void {
+    this.#enqueue(batchOf(this.#takeLabel(), topic_index, key, value));
+    this.#received += 1;
+    this.#dispatch.pump();
   }
 
-  #pump(): void {
-    while (this.#attachment !== null && this.#queue_head < this.#queue.length) {
-      const batch = this.#queue[this.#queue_head];
-      if (batch === undefined || batch === null || !this.#hasRoom(batch.frame.length)) return;
-      // Sent batches leave the queue's front in one go, not by a shift for each.
-      this.#queue[this.#queue_head] = null;
-      this.#queue_head += 1;
-      if (this.#queue_head === this.#queue.length || this.#queue_head >= 1_024) {
-        this.#queue = this.#queue.slice(this.#queue_head);
-        this.#queue_head = 0;
-      }
-      this.#queued_records -= batch.count;
-      this.#in_flight_records += batch.count;
-      this.#in_flight_bytes += batch.frame.length;
-      this.#in_flight.set(batch.id, { batch, sent_ms: this.#options.now_ms() });
-      this.#attachment.transport.send(batch.frame);
-    }
-  }
-
-  #hasRoom(bytes: number): boolean {
-    const { window_batches_max, window_bytes_max } = this.#options;
-    if (this.#attachment === null || this.#in_flight.size >= window_batches_max) return false;
-    return this.#in_flight.size === 0 || this.#in_flight_bytes + bytes <= window_bytes_max;
+  /** Of a batch that is closed now. */
+  #takeLabel(): BatchLabel {
+    return { id: this.#takeId(), position: this.#settlement.take(), outcome: "acknowledged" };
   }
 
   #acknowledge(batch_id: number, refusals: readonly Refusal[]): void {
-    const batch = this.#in_flight.get(batch_id)?.batch;
-    if (batch === undefined) {
+    const batch = this.#dispatch.findSent(batch_id);
+    if (batch === null) {
       throw new Error(`The port acknowledged batch ${batch_id}, which it was not sent`);
     }
     if (new Set(refusals.map(({ index }) => index)).size !== refusals.length) {
       throw new Error(`The port refused a record of batch ${batch_id} twice`);
     }
-    this.#in_flight.delete(batch_id);
-    this.#in_flight_records -= batch.count;
-    this.#in_flight_bytes -= batch.frame.length;
-    this.#closed_bytes -= bytesOf(batch);
+    this.#dispatch.remove(batch);
     for (const refusal of refusals) this.#refuse(batch, refusal);
     const taken = batch.count - refusals.length;
     if (batch.outcome === "acknowledged") this.#acknowledged += taken;
     else this.#dead_lettered += taken;
+    this.#settlement.settle(batch.position);
     if (taken > 0) this.#measure(batch);
     this.#pressure.update(this.#heldBytes());
-    this.#pump();
+    this.#dispatch.pump();
     this.closeAged();
     if (this.is_empty) for (const listener of this.#listeners) listener.emptied();
   }
@@ -424,16 +497,21 @@ export class Outbox implements RecordSink {
    * and counted, because nobody would take it.
    */
   #refuse(batch: Batch, { index, reason }: Refusal): void {
-    const { topic_index, key, value } = readRecord(batch, index);
-    const dead_letters_index = this.topics.length - 1;
-    if (topic_index === dead_letters_index) {
+    const { topic_index, value } = readRecord(batch, index);
+    const kind = this.#kinds[topic_index] ?? "dead_letter";
+    if (kind === "dead_letter") {
       this.#dead_lettered += 1;
       this.#discarded += 1;
       return;
     }
     const topic = this.topics[topic_index] ?? null;
-    const letter = this.#encodeLetter({ ...originOf(key, value), reason, payload: value, topic });
-    this.#addAlone(dead_letters_index, key, letter, "dead_lettered");
+    const origin = originOf(kind, value);
+    const key = Buffer.from(recordKey(origin.exchange, origin.native_symbol ?? ""));
+    const letter = this.#encodeLetter({ ...origin, reason, payload: value, topic });
+    const { position } = batch;
+    const label = { id: this.#takeId(), position, outcome: "dead_lettered" } as const;
+    this.#settlement.hold(position);
+    this.#enqueue(batchOf(label, this.topics.length - 1, key, letter));
   }
 
   #measure({ received_us }: Batch): void {
@@ -444,34 +522,21 @@ export class Outbox implements RecordSink {
 
   #detach(): void {
     this.#attachment = null;
-    const again = [...this.#in_flight.values()].map(({ batch }) => batch);
-    this.#queue = [...again, ...this.#queue.slice(this.#queue_head)];
-    this.#queue_head = 0;
-    this.#queued_records += this.#in_flight_records;
-    this.#in_flight_records = 0;
-    this.#in_flight_bytes = 0;
-    this.#in_flight.clear();
+    this.#dispatch.detach();
     for (const listener of this.#listeners) listener.detached();
   }
 
   #encodeLetter(letter: DeadLetterRecord): Buffer {
     const payload = letter.payload.subarray(0, payload_bytes_max);
-    return encodeDeadLetter(this.#dead_letter_schema_id, { ...letter, payload });
-  }
-
-  #isAcknowledging(): boolean {
-    if (this.#attachment === null) return false;
-    const oldest = this.#in_flight.values().next().value;
-    const age_ms = oldest === undefined ? 0 : this.#options.now_ms() - oldest.sent_ms;
-    return age_ms < acknowledging_ms_max;
+    return encodeDeadLetter(this.#requireSchemaId(this.topics.length - 1), { ...letter, payload });
   }
 
   #heldBytes(): number {
-    return this.#closed_bytes + this.#writer.bytes;
+    return this.#dispatch.bytes + this.#writer.bytes;
   }
 
-  #refuseBeyondBound(): void {
-    if (this.#heldBytes() < this.#options.buffer_bytes_max) return;
+  #refuseBeyondBound(reserve_bytes = 0): void {
+    if (this.#heldBytes() < this.#options.buffer_bytes_max + reserve_bytes) return;
     this.#overflowed += 1;
     throw new Error(
       `Cannot take a record: the outbox holds ${this.#heldBytes()} of at most ` +
@@ -479,14 +544,20 @@ export class Outbox implements RecordSink {
     );
   }
 
-  #nextId(): number {
+  #takeId(): number {
     const id = this.#next_id;
     this.#next_id += 1;
     return id;
   }
 
+  #requireSchemaId(topic_index: number): number {
+    const id = this.#schema_ids[topic_index];
+    if (id === undefined) throw this.#unprepared(this.topics[topic_index] ?? "an unknown topic");
+    return id;
+  }
+
   #unprepared(destination: string): Error {
-    const why = this.#encoders.length === 0 ? "schema ids are not known yet" : "it has no topic";
+    const why = this.#schema_ids.length === 0 ? "schema ids are not known yet" : "it has no topic";
     return new Error(`Cannot take a record for ${destination}: ${why}`);
   }
 }
@@ -508,25 +579,4 @@ function encodeAlone(trade: Trade, encoder: TradeEncoder): Buffer {
     if (end >= 0) return buffer.subarray(0, end);
   }
   throw new RangeError(`Cannot take ${trade.message_id}: it is larger than 32 MiB`);
-}
-
-/** Where a refused record came from, as far as its own bytes tell. */
-function originOf(key: Buffer, value: Buffer) {
-  const [exchange = "", ...rest] = key.toString().split(":");
-  const { connection_id, frame_sequence, ingestion_timestamp } = decodeTrade(value);
-  return {
-    exchange,
-    native_symbol: rest.join(":"),
-    connection_id,
-    frame_sequence,
-    ingestion_timestamp,
-  };
-}
-
-function bytesOf({ frame, count }: Batch): number {
-  return frame.length + count * 8 + batch_overhead_bytes;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

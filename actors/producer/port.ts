@@ -1,6 +1,6 @@
 /**
  * The port to Kafka as an actor: it owns the Node process that holds the Kafka client, gives it
- * the outbox's frames, and the outbox its acknowledgements. `kafka_port.cjs` has the protocol.
+ * the outbox's packets, and the outbox its acknowledgements. `kafka_port.cjs` has the protocol.
  *
  * A broker that cannot take records is an operating error: the process says so and ends, and a new
  * one is started here, for ever, with capped, jittered backoff. A process that ends in any other
@@ -143,7 +143,7 @@ class PortOwner {
   #take(line: PortLine): void {
     if (line.kind === "ready") {
       const port = this.#port;
-      this.#attachment = this.#input.outbox.attach({ send: (frame) => void port?.write(frame) });
+      this.#attachment = this.#input.outbox.attach({ send: (packet) => void port?.write(packet) });
       if (!this.#is_stopping) this.#incarnation.report.state = "connected";
       this.#incarnation.ready();
     } else if (line.kind === "acknowledged") {

@@ -58,7 +58,8 @@ const watcher = fromCallback<{ type: "none" }, ProducerInput>(({ input, sendBack
     if (rest_ms !== null) schedule(rest_ms);
   }
   function schedule(delay_ms: number): void {
-    cancelFlush ??= after(Math.max(0, delay_ms), guarded(flush));
+    cancelFlush?.();
+    cancelFlush = after(delay_ms, guarded(flush));
   }
   function report(): void {
     outbox.check();
@@ -68,7 +69,7 @@ const watcher = fromCallback<{ type: "none" }, ProducerInput>(({ input, sendBack
     cancelReport = after(report_ms, guarded(report));
   }
   const unlisten = outbox.listen({
-    opened: () => schedule(input.outbox.flush_ms),
+    opened: schedule,
     attached: () => sendBack({ type: "port.attached" }),
     detached: () => sendBack({ type: "port.detached" }),
     emptied: () => sendBack({ type: "outbox.emptied" }),

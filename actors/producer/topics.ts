@@ -11,7 +11,7 @@
 
 import { fileURLToPath } from "node:url";
 import { fromCallback } from "xstate";
-import { dead_letters_topic, tradesTopic } from "../../schemas/mod.ts";
+import { dead_letters_topic, events_topic, framesTopic, tradesTopic } from "../../schemas/mod.ts";
 import type { Incarnation, Stop } from "../messages.ts";
 import { backoffMs } from "../port/backoff.ts";
 import { spawnPort } from "../port/port.ts";
@@ -54,14 +54,22 @@ export interface TopicsInput {
 
 const script = fileURLToPath(new URL("./kafka_admin.cjs", import.meta.url));
 const backoff = { base_ms: 250, cap_ms: 10_000 } as const;
-/** A dead letter holds a refused record and says more, so its topic takes larger ones. */
-const dead_letter_bytes_max = 8 * 2 ** 20;
+/**
+ * Topics whose records may be large take as much as the client sends: a page of trades, a frame of
+ * a socket, the ranges of a long gap, a dead letter that holds what was refused elsewhere.
+ */
+const large_record_bytes_max = 8 * 2 ** 20;
+/**
+ * Each topic's part of the bytes that are kept. Frames say more than the trades that are found in
+ * them; events and dead letters are few.
+ */
+const shares = { trades: 3, frames: 4, events: 1, dead_letters: 1 } as const;
 
 /**
  * The platform's topics.
  *
  * @param options.retention_ms How long records are kept.
- * @param options.retention_bytes Bytes kept in all, shared evenly among the partitions.
+ * @param options.retention_bytes Bytes kept in all, shared among the topics.
  */
 export function topicSpecs(options: {
   readonly exchanges: readonly string[];
@@ -70,28 +78,37 @@ export function topicSpecs(options: {
   readonly retention_ms: number;
   readonly retention_bytes: number;
 }): readonly TopicSpec[] {
-  const { exchanges, trades_partitions, replication_factor } = options;
-  const partitions = exchanges.length * trades_partitions + 1;
-  const partition_bytes = Math.max(1, Math.floor(options.retention_bytes / partitions));
-  const config = {
-    "retention.ms": String(options.retention_ms),
-    "retention.bytes": String(partition_bytes),
-    // Whole segments are deleted, so one must be a small part of what a partition may hold.
-    "segment.bytes": String(Math.min(2 ** 26, Math.max(2 ** 20, Math.floor(partition_bytes / 8)))),
-  };
-  const trades = exchanges.map((exchange) => ({
-    name: tradesTopic(exchange),
-    partitions: trades_partitions,
-    replication_factor,
-    config,
-  }));
-  const dead_letters = {
-    name: dead_letters_topic,
-    partitions: 1,
-    replication_factor,
-    config: { ...config, "max.message.bytes": String(dead_letter_bytes_max) },
-  };
-  return [...trades, dead_letters];
+  const { exchanges, trades_partitions, replication_factor, retention_ms } = options;
+  const shares_in_all =
+    exchanges.length * (shares.trades + shares.frames) + shares.events + shares.dead_letters;
+  const share_bytes = options.retention_bytes / shares_in_all;
+  function specOf(name: string, partitions: number, share: number): TopicSpec {
+    const bytes = Math.max(1, Math.floor((share_bytes * share) / partitions));
+    const config = {
+      "retention.ms": String(retention_ms),
+      "retention.bytes": String(bytes),
+      // Whole segments are deleted, so one must be a small part of what a partition may hold.
+      "segment.bytes": String(Math.min(2 ** 26, Math.max(2 ** 20, Math.floor(bytes / 8)))),
+    };
+    return { name, partitions, replication_factor, config };
+  }
+  function largeSpecOf(name: string, share: number): TopicSpec {
+    const spec = specOf(name, 1, share);
+    // A record has to fit into a segment.
+    const segment_bytes = Math.max(large_record_bytes_max, Number(spec.config["segment.bytes"]));
+    const config = {
+      ...spec.config,
+      "segment.bytes": String(segment_bytes),
+      "max.message.bytes": String(large_record_bytes_max),
+    };
+    return { ...spec, config };
+  }
+  return [
+    ...exchanges.map((name) => specOf(tradesTopic(name), trades_partitions, shares.trades)),
+    ...exchanges.map((name) => largeSpecOf(framesTopic(name), shares.frames)),
+    largeSpecOf(events_topic, shares.events),
+    largeSpecOf(dead_letters_topic, shares.dead_letters),
+  ];
 }
 
 /** Creates topics, registers schemas, and ends normally; crashes where a schema is refused. */

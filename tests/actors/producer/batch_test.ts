@@ -4,10 +4,11 @@
  */
 
 import { expect, test } from "bun:test";
-import { BatchWriter, frameBytes, readRecord } from "../../../actors/producer/batch.ts";
+import { BatchWriter, packetBytes, readRecord } from "../../../actors/producer/batch.ts";
 import { createTradeEncoder, decodeTrade } from "../../../schemas/mod.ts";
-import { tradeOf } from "./trades.ts";
+import { tradeOf } from "./records.ts";
 
+const label = { id: 1, position: 1, outcome: "acknowledged" } as const;
 const key = Buffer.from("kraken:BTC/USD");
 
 test("a batch gives back its records in order", () => {
@@ -17,10 +18,10 @@ test("a batch gives back its records in order", () => {
   expect(writer.addRecord(1, key, Buffer.from("first"))).toBe(true);
   expect(writer.addTrade(0, key, trade, encoder)).toBe(true);
   expect(writer.addRecord(2, Buffer.alloc(0), Buffer.alloc(0))).toBe(true);
-  const batch = writer.close(2 ** 40 + 5, "acknowledged");
-  expect(batch.frame.readUInt32LE(0)).toBe(batch.frame.length - 4);
-  expect(batch.frame.readUIntLE(4, 6)).toBe(2 ** 40 + 5);
-  expect(batch.frame.readUInt16LE(10)).toBe(3);
+  const batch = writer.close({ ...label, id: 2 ** 40 + 5 });
+  expect(batch.packet.readUInt32LE(0)).toBe(batch.packet.length - 4);
+  expect(batch.packet.readUIntLE(4, 6)).toBe(2 ** 40 + 5);
+  expect(batch.packet.readUInt16LE(10)).toBe(3);
   expect(readRecord(batch, 0)).toEqual({ topic_index: 1, key, value: Buffer.from("first") });
   expect(decodeTrade(readRecord(batch, 1).value)).toEqual(trade);
   expect(readRecord(batch, 2).value.length).toBe(0);
@@ -31,7 +32,7 @@ test("a batch gives back its records in order", () => {
 test("a closed batch does not change when the next one is written", () => {
   const writer = new BatchWriter(256, 10);
   writer.addRecord(0, key, Buffer.from("one"));
-  const batch = writer.close(1, "acknowledged");
+  const batch = writer.close(label);
   writer.addRecord(0, key, Buffer.from("two"));
   expect(readRecord(batch, 0).value.toString()).toBe("one");
   expect(writer.count).toBe(1);
@@ -39,7 +40,7 @@ test("a closed batch does not change when the next one is written", () => {
 
 test("a record that does not fit leaves the batch as it was, and fits exactly where it must", () => {
   const value = Buffer.alloc(100, 1);
-  const size = frameBytes(key.length, value.length);
+  const size = packetBytes(key.length, value.length);
   for (let bytes = 12; bytes < size; bytes += 1) {
     const writer = new BatchWriter(bytes, 10);
     expect(writer.addRecord(0, key, value)).toBe(false);

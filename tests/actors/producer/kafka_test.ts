@@ -17,11 +17,15 @@ import { FailureError } from "../../../actors/settings/exit.ts";
 import {
   dead_letters_topic,
   decodeDeadLetter,
+  decodeEvent,
+  decodeFrameBatch,
   decodeTrade,
+  events_topic,
+  framesTopic,
   tradesTopic,
 } from "../../../schemas/mod.ts";
+import { eventOf, frameOf, tradeOf } from "./records.ts";
 import { incarnate, keepingLog, startBroker, startTopics, temporaryFolder, until } from "./rig.ts";
-import { tradeOf } from "./trades.ts";
 
 const folder = temporaryFolder();
 const exchanges = ["binance", "kraken", "small"];
@@ -300,6 +304,49 @@ test("a record that the broker refuses is a dead letter, and its neighbors arriv
     });
   }
   expect(letters.map(({ frame_sequence }) => frame_sequence).toSorted()).toEqual([10, 30, 50]);
+}, 60_000);
+
+test("frames and events arrive as they went, large ones too, and one too large is a dead letter", async () => {
+  const { feed, end } = await startFeed();
+  const { outbox } = feed;
+  const log = outbox.openFrames({ exchange: "kraken", connection_id: "raw", url: "wss://x" });
+  const bytes = crypto.getRandomValues(new Uint8Array(6 * 2 ** 20));
+  const frames = [
+    frameOf(0),
+    frameOf(1, "\u0000ä€🚀"),
+    { ...frameOf(2), frame: bytes, kind: "PAGE" as const, request: "GET https://x/y?z=1" },
+    { ...frameOf(3, "z".repeat(12 * 2 ** 20)), direction: "SENT" as const },
+    frameOf(4),
+  ];
+  for (const frame of frames) {
+    log.add(frame);
+    outbox.addTrade({ ...tradeOf("kraken", "A", frame.frame_sequence), connection_id: "raw" });
+  }
+  outbox.addEvent(eventOf("kraken", "A", 4));
+  const mark = outbox.mark();
+  await end();
+  expect(outbox.settled_through).toBe(mark);
+  expect(outbox.figures()).toMatchObject({ dead_lettered_total: 1, discarded_total: 0 });
+  const kept = frames.filter(({ frame_sequence }) => frame_sequence !== 3);
+  const framesOf = (all: readonly Arrived[]) =>
+    all.flatMap(({ value }) => decodeFrameBatch(value).frames);
+  const arrived = await readTopic(framesTopic("kraken"), (all) => {
+    return framesOf(all).length >= kept.length;
+  });
+  expect(arrived.map(({ key }) => key)).toEqual(arrived.map(() => "raw"));
+  expect(framesOf(arrived)).toEqual(
+    kept.map((frame) => ({ ...frame, frame: Buffer.from(frame.frame as string) })),
+  );
+  const [event] = await readTopic(events_topic, (all) => all.length === 1);
+  expect(event?.key).toBe("kraken:A");
+  expect(decodeEvent(event!.value)).toEqual(eventOf("kraken", "A", 4));
+  const letters = await readTopic(dead_letters_topic, (all) => all.length === 4);
+  expect(decodeDeadLetter(letters.at(-1)!.value)).toMatchObject({
+    connection_id: "raw",
+    frame_sequence: 3,
+    reason: "record_too_large",
+    topic: framesTopic("kraken"),
+  });
 }, 60_000);
 
 test("topics that exist are success, and a schema that is refused ends the start", async () => {

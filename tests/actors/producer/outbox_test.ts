@@ -9,9 +9,16 @@ import { expect, test } from "bun:test";
 import type { Trade } from "../../../actors/messages.ts";
 import { type Batch, type BatchRecord, readRecord } from "../../../actors/producer/batch.ts";
 import { Outbox, type OutboxOptions, type Refusal } from "../../../actors/producer/outbox.ts";
-import { dead_letters_topic, decodeDeadLetter, decodeTrade } from "../../../schemas/mod.ts";
+import {
+  dead_letters_topic,
+  decodeDeadLetter,
+  decodeEvent,
+  decodeFrameBatch,
+  decodeTrade,
+  events_topic,
+} from "../../../schemas/mod.ts";
 import { createRandom } from "../../schemas/random.ts";
-import { tradeOf } from "./trades.ts";
+import { eventOf, frameOf, tradeOf } from "./records.ts";
 
 const exchanges = ["binance", "kraken"];
 
@@ -31,14 +38,17 @@ function createOutbox(options: Partial<OutboxOptions> = {}) {
 }
 
 /** A port that keeps the frames it is given until it is told what to do with them. */
-function attach(outbox: Outbox) {
+function attach(outbox: Outbox, onSent: (batch: Batch) => void = () => {}) {
   const batches: Batch[] = [];
   const attachment = outbox.attach({
-    send: (frame) => {
-      const id = frame.readUIntLE(4, 6);
-      const count = frame.readUInt16LE(10);
+    send: (packet) => {
+      const id = packet.readUIntLE(4, 6);
+      const count = packet.readUInt16LE(10);
       const received_us = new Float64Array();
-      batches.push({ id, count, frame, outcome: "acknowledged", received_us });
+      const outcome = "acknowledged" as const;
+      const batch = { id, position: 0, count, packet, outcome, received_us };
+      batches.push(batch);
+      onSent(batch);
     },
   });
   return { batches, attachment };
@@ -61,24 +71,53 @@ function letterOf(text: string) {
   };
 }
 
-/** What a broker took, by key, in order, and who was refused. */
+/** A record of any kind as the names of what it holds: one name each, several for frames. */
+function namesOf(topic: string, value: Uint8Array): readonly string[] {
+  if (topic === dead_letters_topic) {
+    const letter = decodeDeadLetter(value);
+    return letter.topic === null
+      ? [`letter ${letter.frame_sequence}`]
+      : namesOf(letter.topic, letter.payload);
+  }
+  if (topic === events_topic) {
+    const { exchange, native_symbol, through_id } = decodeEvent(value);
+    return [`event ${exchange}:${native_symbol} ${through_id}`];
+  }
+  if (topic.startsWith("market.crypto.frames.")) {
+    const { connection_id, frames } = decodeFrameBatch(value);
+    return frames.map(({ frame_sequence }) => `frame ${connection_id} ${frame_sequence}`);
+  }
+  const { exchange, native_symbol, trade_id } = decodeTrade(value);
+  return [`trade ${exchange}:${native_symbol} ${trade_id}`];
+}
+
+/** What a broker took, by kind and key, in order, and what came to it as refused elsewhere. */
 class Ledger {
   readonly taken = new Map<string, number[]>();
   readonly refused = new Set<string>();
-  letters = 0;
 
-  take(outbox: Outbox, { topic_index, key, value }: BatchRecord): void {
-    if (outbox.topics[topic_index] === dead_letters_topic) {
-      this.letters += 1;
-      const letter = decodeDeadLetter(value);
-      if (letter.topic !== null) this.refused.add(decodeTrade(letter.payload).message_id);
-      return;
+  take(outbox: Outbox, { topic_index, value }: BatchRecord): void {
+    const topic = outbox.topics[topic_index]!;
+    for (const name of namesOf(topic, value)) {
+      if (topic === dead_letters_topic) {
+        this.refused.add(name);
+        continue;
+      }
+      const at = name.lastIndexOf(" ");
+      const ids = this.taken.get(name.slice(0, at)) ?? [];
+      ids.push(Number(name.slice(at + 1)));
+      this.taken.set(name.slice(0, at), ids);
     }
-    const ids = this.taken.get(key.toString()) ?? [];
-    ids.push(Number(decodeTrade(value).trade_id));
-    this.taken.set(key.toString(), ids);
   }
 }
+
+/** Every eleventh trade and event, and the frames that begin with an eleventh. */
+function isRefused(name: string): boolean {
+  return !name.startsWith("letter") && Number(name.slice(name.lastIndexOf(" "))) % 11 === 0;
+}
+
+/** Small, so that bytes close batches as often as counts do. */
+const batch_bytes_max = 1_200;
 
 /** One random history; throws where a rule is broken. */
 function runHistory(seed: number) {
@@ -87,13 +126,23 @@ function runHistory(seed: number) {
   const { outbox, time } = createOutbox({
     flush_count: 1 + below(6),
     window_batches_max: 1 + below(4),
-    batch_bytes_max: 700,
+    batch_bytes_max,
   });
   const ledger = new Ledger();
   const next = new Map<string, number>();
+  const logs = new Map(
+    ["one", "two"].map((connection_id) => [
+      connection_id,
+      outbox.openFrames({ exchange: exchanges[0]!, connection_id, url: "wss://x" }),
+    ]),
+  );
   let port: ReturnType<typeof attach> | null = null;
-  let trades = 0;
-  let letters = 0;
+  const frames_sent = new Set<string>();
+  const numberOf = (name: string) => {
+    const number = next.get(name) ?? 1;
+    next.set(name, number + 1);
+    return number;
+  };
   // The broker takes the records of each key in order, and may have taken some of a batch when the
   // port dies: then they come again.
   const deliver = (batch: Batch, is_whole: boolean): Refusal[] => {
@@ -101,26 +150,51 @@ function runHistory(seed: number) {
     const records = recordsOf(batch);
     const count = is_whole ? records.length : below(records.length + 1);
     records.slice(0, count).forEach((record, index) => {
-      const is_trade = outbox.topics[record.topic_index] !== dead_letters_topic;
-      const id = is_trade ? Number(decodeTrade(record.value).trade_id) : -1;
-      if (is_trade && id % 11 === 0) refusals.push({ index, reason: "record_too_large" });
-      else ledger.take(outbox, record);
+      const topic = outbox.topics[record.topic_index]!;
+      const [first = ""] = namesOf(topic, record.value);
+      if (topic !== dead_letters_topic && isRefused(first)) {
+        refusals.push({ index, reason: "record_too_large" });
+      } else {
+        ledger.take(outbox, record);
+      }
     });
     return refusals;
   };
+  // A trade's frame has gone in an earlier batch or precedes it in its own.
+  const expectGoodOrder = (batch: Batch) => {
+    if (batch.count > 1) expect(batch.packet.length).toBeLessThanOrEqual(batch_bytes_max);
+    for (const { topic_index, value } of recordsOf(batch)) {
+      const topic = outbox.topics[topic_index]!;
+      for (const name of namesOf(topic, value)) {
+        if (topic === dead_letters_topic) continue;
+        if (name.startsWith("frame")) frames_sent.add(name);
+        if (!name.startsWith("trade")) continue;
+        const { connection_id, frame_sequence } = decodeTrade(value);
+        expect(frames_sent.has(`frame ${connection_id} ${frame_sequence}`)).toBe(true);
+      }
+    }
+  };
+  const addFrame = (connection_id: string) => {
+    const sequence = numberOf(`frame ${connection_id}`);
+    const text = "x".repeat(below(30) === 0 ? 2_000 : below(80));
+    logs.get(connection_id)!.add(frameOf(sequence, text));
+    return sequence;
+  };
   const steps = [
     () => {
-      const exchange = exchanges[below(2)]!;
-      const symbol = ["A", "B"][below(2)]!;
-      const id = next.get(exchange + symbol) ?? 1;
-      next.set(exchange + symbol, id + 1);
-      outbox.addTrade(tradeOf(exchange, symbol, id));
-      trades += 1;
+      const connection_id = ["one", "two"][below(2)]!;
+      const frame_sequence = addFrame(connection_id);
+      for (let count = below(3); count > 0; count -= 1) {
+        const exchange = exchanges[below(2)]!;
+        const symbol = ["A", "B"][below(2)]!;
+        const id = numberOf(`trade ${exchange}:${symbol}`);
+        outbox.addTrade({ ...tradeOf(exchange, symbol, id), connection_id, frame_sequence });
+      }
     },
     () => {
       if (below(4) > 0) return;
-      outbox.addDeadLetter(letterOf("{".repeat(below(1_500))));
-      letters += 1;
+      const number = numberOf("letter");
+      outbox.addDeadLetter({ ...letterOf("{".repeat(below(2_500))), frame_sequence: number });
     },
     () => {
       const batch = port?.batches.shift();
@@ -134,11 +208,16 @@ function runHistory(seed: number) {
       port = null;
     },
     () => {
-      port ??= attach(outbox);
+      if (port !== null) return;
+      port = attach(outbox, expectGoodOrder);
     },
     () => {
-      time.now_ms += below(8);
+      time.now_ms += below(below(10) === 0 ? 300 : 8);
       outbox.closeAged();
+    },
+    () => {
+      if (below(4) > 0) return;
+      outbox.addEvent(eventOf("kraken", "A", numberOf("event kraken:A")));
     },
   ];
   const step = () => {
@@ -152,34 +231,133 @@ function runHistory(seed: number) {
   for (let count = 0; count < 300; count += 1) step();
   outbox.closeAll();
   for (let count = 0; count < 10_000 && !outbox.is_empty; count += 1) {
-    port ??= attach(outbox);
+    port ??= attach(outbox, expectGoodOrder);
     steps[2]!();
     outbox.check();
   }
-  return { outbox, ledger, next, trades, letters };
+  return { outbox, ledger, next };
 }
 
-test("every record has one outcome and keys keep their order, over 400 random histories", () => {
-  for (let seed = 1; seed <= 400; seed += 1) {
-    const { outbox, ledger, next, trades, letters } = runHistory(seed);
+test("everything has one outcome and keys keep their order, over 150 random histories", () => {
+  for (let seed = 1; seed <= 150; seed += 1) {
+    const { outbox, ledger, next } = runHistory(seed);
     const where = `seed ${seed}`;
-    const figures = outbox.figures();
     expect([where, outbox.is_empty]).toEqual([where, true]);
-    expect([where, figures.received_total]).toEqual([where, trades + letters]);
-    expect([where, figures.dead_lettered_total]).toEqual([where, ledger.refused.size]);
-    expect([where, figures.discarded_total]).toEqual([where, 0]);
-    for (const [symbol, end] of next) {
-      const key = `${symbol.slice(0, -1)}:${symbol.slice(-1)}`;
+    expect([where, outbox.settled_through]).toEqual([where, outbox.mark()]);
+    expect([where, outbox.figures().discarded_total]).toEqual([where, 0]);
+    for (const [name, end] of next) {
+      const all = Array.from({ length: end - 1 }, (_, index) => index + 1);
+      const refused = all.filter((id) => ledger.refused.has(`${name} ${id}`));
       // A record may come again after a crash; what counts is when it came first.
-      const first = [...new Set(ledger.taken.get(key) ?? [])];
-      const wanted = Array.from({ length: end - 1 }, (_, index) => index + 1);
-      const accepted = wanted.filter((id) => id % 11 !== 0);
-      expect([where, key, first]).toEqual([where, key, accepted]);
-      for (const id of wanted.filter((id) => id % 11 === 0)) {
-        expect(ledger.refused.has(`${key}:${id}`)).toBe(true);
+      const first = [...new Set(ledger.taken.get(name) ?? [])];
+      expect([where, name, first]).toEqual([
+        where,
+        name,
+        all.filter((id) => !refused.includes(id)),
+      ]);
+      // Frames are refused with all others of their record; single records by themselves.
+      if (name === "letter") expect([where, refused]).toEqual([where, all]);
+      else if (!name.startsWith("frame")) {
+        expect([where, name, refused]).toEqual([where, name, all.filter((id) => id % 11 === 0)]);
       }
     }
   }
+});
+
+/** One random history of marks: acknowledgements in any order, refusals, detachments. */
+function runMarks(seed: number, refused_share: number): void {
+  const random = createRandom(seed);
+  const below = (limit: number) => Math.floor(random() * limit);
+  const { outbox, time } = createOutbox({ flush_count: 1 + below(5), batch_bytes_max: 1_200 });
+  const log = outbox.openFrames({ exchange: "kraken", connection_id: "one", url: "wss://x" });
+  const taken: string[] = [];
+  const settled = new Set<string>();
+  const marks: { readonly position: number; readonly count: number }[] = [];
+  let port: ReturnType<typeof attach> | null = null;
+  const acknowledge = () => {
+    const [batch] = port?.batches.splice(below(port.batches.length), 1) ?? [];
+    if (batch === undefined) return;
+    const refusals: Refusal[] = [];
+    recordsOf(batch).forEach(({ topic_index, value }, index) => {
+      const topic = outbox.topics[topic_index]!;
+      const is_refused = random() < refused_share;
+      if (is_refused) refusals.push({ index, reason: "record_too_large" });
+      // Nobody takes a dead letter that is refused, so that it is settled either way.
+      if (is_refused && topic !== dead_letters_topic) return;
+      for (const name of namesOf(topic, value)) settled.add(name);
+    });
+    port!.attachment.acknowledge(batch.id, refusals);
+  };
+  const steps = [
+    () => {
+      const number = taken.length;
+      const kind = below(5);
+      if (kind === 0) outbox.addEvent(eventOf("kraken", "A", number));
+      else if (kind === 1) outbox.addDeadLetter({ ...letterOf("{"), frame_sequence: number });
+      else if (kind === 2) outbox.addTrade(tradeOf("kraken", "A", number));
+      else log.add(frameOf(number, "x".repeat(below(20) === 0 ? 2_000 : 10)));
+      const names = [`event kraken:A ${number}`, `letter ${number}`, `trade kraken:A ${number}`];
+      taken.push(names[kind] ?? `frame one ${number}`);
+    },
+    () => marks.push({ position: outbox.mark(), count: taken.length }),
+    acknowledge,
+    acknowledge,
+    () => {
+      if (below(8) > 0) return;
+      port?.attachment.detach();
+      port = null;
+    },
+    () => {
+      port ??= attach(outbox);
+    },
+    () => {
+      time.now_ms += below(100);
+      outbox.closeAged();
+    },
+  ];
+  const expectMarks = () => {
+    const through = outbox.settled_through;
+    for (const { position, count } of marks) {
+      const is_settled = taken.slice(0, count).every((name) => settled.has(name));
+      if (refused_share === 0) expect([seed, through >= position]).toEqual([seed, is_settled]);
+      else if (through >= position) expect([seed, is_settled]).toEqual([seed, true]);
+    }
+  };
+  for (let count = 0; count < 250; count += 1) {
+    steps[below(steps.length)]!();
+    expectMarks();
+  }
+  outbox.closeAll();
+  for (let count = 0; count < 10_000 && !outbox.is_empty; count += 1) {
+    port ??= attach(outbox);
+    acknowledge();
+    expectMarks();
+  }
+  expect([seed, outbox.settled_through]).toEqual([seed, outbox.mark()]);
+}
+
+test("a mark is settled exactly when everything before it is, over 100 random histories", () => {
+  for (let seed = 1; seed <= 100; seed += 1) runMarks(seed, 0);
+});
+
+test("a mark is never settled before a refused record's dead letter is, and in the end it is", () => {
+  for (let seed = 1; seed <= 100; seed += 1) runMarks(seed, 0.2);
+});
+
+test("a refused record's dead letter holds its mark back, and no later one than its own", () => {
+  const { outbox } = createOutbox();
+  const { batches, attachment } = attach(outbox);
+  expect([outbox.mark(), outbox.settled_through]).toEqual([0, 0]);
+  add(outbox, 5);
+  const mark = outbox.mark();
+  attachment.acknowledge(batches[0]!.id, [{ index: 2, reason: "record_too_large" }]);
+  expect(outbox.settled_through).toBeLessThan(mark);
+  add(outbox, 5, 6);
+  const later = outbox.mark();
+  attachment.acknowledge(batches[2]!.id, []);
+  expect(outbox.settled_through).toBeLessThan(mark);
+  attachment.acknowledge(batches[1]!.id, []);
+  expect(outbox.settled_through).toBe(later);
 });
 
 function add(outbox: Outbox, count: number, from = 1): void {
@@ -370,5 +548,167 @@ test("a record that is refused twice is a broken assumption", () => {
   add(outbox, 5);
   const refusal = { index: 0, reason: "record_invalid" };
   expect(() => attachment.acknowledge(batches[0]!.id, [refusal, refusal])).toThrow(/twice/);
+  outbox.check();
+});
+
+/** The frames of one session of Kraken. */
+function logOf(outbox: Outbox, connection_id = "test-0") {
+  return outbox.openFrames({ exchange: "kraken", connection_id, url: "wss://x" });
+}
+
+function topicsOf(outbox: Outbox, batch: Batch | undefined): readonly string[] {
+  return batch === undefined
+    ? []
+    : recordsOf(batch).map(({ topic_index }) => outbox.topics[topic_index]!.slice(14));
+}
+
+test("frames of all sessions go before the trades of the same batch", () => {
+  const { outbox, time } = createOutbox();
+  const { batches } = attach(outbox);
+  const [one, two] = [logOf(outbox, "one"), logOf(outbox, "two")];
+  one.add(frameOf(1));
+  add(outbox, 1);
+  two.add(frameOf(2, "ä"));
+  one.add({ ...frameOf(3), frame: new Uint8Array([0, 255]), kind: "PAGE", request: "GET /x" });
+  outbox.addEvent(eventOf("kraken", "A", 1));
+  time.now_ms = 10;
+  outbox.closeAged();
+  const [batch] = batches;
+  const topics = ["frames.kraken", "frames.kraken", "trades.kraken", "events"];
+  expect(topicsOf(outbox, batch)).toEqual(topics);
+  const records = recordsOf(batch!);
+  expect(records.map(({ key }) => key.toString())).toEqual(["one", "two", "kraken:A", "kraken:A"]);
+  expect(decodeFrameBatch(records[0]!.value)).toEqual({
+    exchange: "kraken",
+    connection_id: "one",
+    url: "wss://x",
+    frames: [
+      { ...frameOf(1), frame: Buffer.from('{"frame":1}') },
+      { ...frameOf(3), kind: "PAGE", request: "GET /x", frame: Buffer.from([0, 255]) },
+    ],
+  });
+  expect(decodeEvent(records[3]!.value)).toEqual(eventOf("kraken", "A", 1));
+  expect(outbox.figures()).toMatchObject({ received_total: 4, in_flight: 4, frames_total: 3 });
+});
+
+test("frames alone wait longer, and no longer once there is a trade", () => {
+  const { outbox, time } = createOutbox();
+  const { batches } = attach(outbox);
+  const rests: number[] = [];
+  const nothing = { attached: () => {}, detached: () => {}, emptied: () => {} };
+  outbox.listen({ ...nothing, opened: (rest_ms) => rests.push(rest_ms) });
+  const log = logOf(outbox);
+  log.add(frameOf(1));
+  time.now_ms = 100;
+  log.add(frameOf(2));
+  expect(outbox.closeAged()).toBe(150);
+  expect(outbox.is_empty).toBe(false);
+  expect(outbox.figures()).toMatchObject({ received_total: 0, buffered: 0 });
+  time.now_ms = 250;
+  expect(outbox.closeAged()).toBe(null);
+  log.add(frameOf(3));
+  add(outbox, 1);
+  log.add(frameOf(4));
+  expect(outbox.closeAged()).toBe(10);
+  time.now_ms = 260;
+  outbox.closeAged();
+  expect(batches.map(({ count }) => count)).toEqual([1, 2]);
+  expect(rests).toEqual([250, 250, 10]);
+});
+
+test("a batch of frames is closed by bytes, and a frame larger than any batch goes alone", () => {
+  const { outbox } = createOutbox({
+    batch_bytes_max: 1_000,
+    buffer_bytes_max: 2 ** 25,
+    flush_count: 100,
+    window_bytes_max: 2 ** 25,
+  });
+  const { batches } = attach(outbox);
+  const log = logOf(outbox);
+  for (let index = 0; index < 12; index += 1) log.add(frameOf(index, "x".repeat(100)));
+  log.add(frameOf(12, "€".repeat(3 * 2 ** 20)));
+  add(outbox, 1);
+  outbox.closeAll();
+  const packets = batches.map(({ packet }) => packet.length);
+  expect(packets.filter((bytes) => bytes > 1_000).length).toBe(1);
+  const frames = batches
+    .flatMap((batch) => recordsOf(batch))
+    .filter(({ topic_index }) => outbox.topics[topic_index]!.includes("frames"))
+    .flatMap(({ value }) => decodeFrameBatch(value).frames);
+  expect(frames.map(({ frame_sequence }) => frame_sequence)).toEqual([...Array(13).keys()]);
+  expect(frames.at(-1)?.frame.length).toBe(9 * 2 ** 20);
+  expect(topicsOf(outbox, batches.at(-1))).toEqual(["trades.kraken"]);
+  expect(outbox.figures()).toMatchObject({ frames_total: 13, received_total: batches.length });
+  outbox.check();
+});
+
+test("refused frames and events become dead letters that say where they came from", () => {
+  const { outbox } = createOutbox({ buffer_bytes_max: 2 ** 25, window_bytes_max: 2 ** 25 });
+  const { batches, attachment } = attach(outbox);
+  logOf(outbox, "c").add(frameOf(7, "x".repeat(5 * 2 ** 20)));
+  outbox.addEvent(eventOf("kraken", "A", 3));
+  outbox.closeAll();
+  const reason = "record_too_large";
+  for (const { id } of [...batches]) attachment.acknowledge(id, [{ index: 0, reason }]);
+  const [frames, event] = batches
+    .slice(2)
+    .map((batch) => decodeDeadLetter(readRecord(batch, 0).value));
+  expect(frames).toMatchObject({
+    exchange: "kraken",
+    native_symbol: null,
+    connection_id: "c",
+    frame_sequence: 7,
+    reason,
+    topic: "market.crypto.frames.kraken",
+  });
+  expect(frames?.payload.length).toBe(4 * 2 ** 20);
+  expect(event).toMatchObject({ native_symbol: "A", reason, topic: "market.crypto.events" });
+  expect(decodeEvent(event!.payload)).toEqual(eventOf("kraken", "A", 3));
+  for (const { id } of batches.slice(2)) attachment.acknowledge(id, []);
+  expect(outbox.figures()).toMatchObject({ dead_lettered_total: 2, acknowledged_total: 0 });
+  outbox.check();
+});
+
+test("frames count as held bytes, and are refused beyond the bound", () => {
+  const { outbox } = createOutbox({ buffer_bytes_max: 20_000, batch_bytes_max: 2_000 });
+  const heard: string[] = [];
+  outbox.onPressure({ full: () => heard.push("full"), relieved: () => heard.push("relieved") });
+  const log = logOf(outbox);
+  expect(() => {
+    for (let index = 0; index < 1_000; index += 1) log.add(frameOf(index, "x".repeat(100)));
+  }).toThrow(/at most 20000 bytes/);
+  expect(heard).toEqual(["full"]);
+  expect(Number(outbox.figures().buffered_bytes)).toBeLessThan(20_500);
+});
+
+test("frames and events are refused where they have nowhere to go", () => {
+  const options = { exchanges, flush_count: 1, flush_ms: 1, buffer_bytes_max: 1_000 };
+  const outbox = new Outbox({ ...options, now_ms: () => 0, now_us: () => 0 });
+  expect(() => outbox.addEvent(eventOf("kraken", "A", 1))).toThrow(/not known yet/);
+  expect(() => logOf(outbox).add(frameOf(1))).toThrow(/not known yet/);
+  const session = { exchange: "nowhere", connection_id: "c", url: "" };
+  expect(() => createOutbox().outbox.openFrames(session)).toThrow(/it has no topic/);
+});
+
+test("an event of no symbol has its exchange's key", () => {
+  const { outbox } = createOutbox({ flush_count: 1 });
+  const { batches } = attach(outbox);
+  outbox.addEvent({ ...eventOf("kraken", "A", 1), event: "session_opened", native_symbol: null });
+  expect(readRecord(batches[0]!, 0).key.toString()).toBe("kraken:");
+});
+
+test("events are taken beyond the bound, within a reserve: they say what is lost", () => {
+  const { outbox } = createOutbox({ buffer_bytes_max: 20_000 });
+  let id = 0;
+  expect(() => {
+    for (; id < 1_000; id += 1) add(outbox, 1, id);
+  }).toThrow(/at most 20000 bytes/);
+  outbox.addEvent(eventOf("kraken", "A", 1));
+  expect(outbox.figures()).toMatchObject({ received_total: id + 1 });
+  let taken = 1;
+  expect(() => {
+    for (; taken < 100_000; taken += 1) outbox.addEvent(eventOf("kraken", "A", taken));
+  }).toThrow(/at most 20000 bytes/);
+  expect(taken).toBeGreaterThan(1_000);
   outbox.check();
 });

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { SimulatedClock } from "xstate";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { kafkaPort, readPortLine } from "../../../actors/producer/port.ts";
+import { tradeOf } from "./records.ts";
 import { incarnate, keepingLog, temporaryFolder, until } from "./rig.ts";
-import { tradeOf } from "./trades.ts";
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
@@ -79,7 +79,12 @@ test("a connected port gets the config, is ready, and its acknowledgements count
   await until(() => outbox.is_empty);
   expect(outbox.figures()).toMatchObject({ acknowledged_total: 1 });
   const config = JSON.parse(readFileSync(`${file}.config`, "utf8"));
-  expect(config.topics).toEqual(["market.crypto.trades.kraken", "market.crypto.dead_letters"]);
+  expect(config.topics).toEqual([
+    "market.crypto.trades.kraken",
+    "market.crypto.frames.kraken",
+    "market.crypto.events",
+    "market.crypto.dead_letters",
+  ]);
   expect(config.properties).toMatchObject({ acks: "all", "enable.idempotence": true });
   port.stop();
   expect(await port.exited).toEqual({ kind: "normal" });

@@ -7,8 +7,8 @@ import { expect, test } from "bun:test";
 import { SimulatedClock } from "xstate";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { producerMachine } from "../../../actors/producer/producer.ts";
+import { frameOf, tradeOf } from "./records.ts";
 import { incarnate } from "./rig.ts";
-import { tradeOf } from "./trades.ts";
 
 function start() {
   const clock = new SimulatedClock();
@@ -22,7 +22,7 @@ function start() {
   });
   outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic) => [topic, 1])));
   const sent: number[] = [];
-  const attach = () => outbox.attach({ send: (frame) => sent.push(frame.readUIntLE(4, 6)) });
+  const attach = () => outbox.attach({ send: (packet) => sent.push(packet.readUIntLE(4, 6)) });
   const incarnateAgain = () =>
     incarnate(producerMachine, (incarnation) => ({
       incarnation,
@@ -76,6 +76,36 @@ test("a timer that was set for a batch that left by count still serves the next 
   expect(sent).toEqual([1]);
   clock.increment(1);
   expect(sent).toEqual([1, 2]);
+});
+
+test("frames alone wait longer, and go with a trade when one comes", () => {
+  const { add, attach, clock, outbox, sent } = start();
+  attach();
+  const log = outbox.openFrames({ exchange: "kraken", connection_id: "c", url: "wss://x" });
+  log.add(frameOf(1));
+  clock.increment(249);
+  expect(sent).toEqual([]);
+  clock.increment(1);
+  expect(sent).toEqual([1]);
+  log.add(frameOf(2));
+  clock.increment(5);
+  add();
+  clock.increment(9);
+  expect(sent).toEqual([1]);
+  clock.increment(1);
+  expect(sent).toEqual([1, 2]);
+  clock.increment(1_000);
+  expect(sent).toEqual([1, 2]);
+});
+
+test("a stop sends the frames that wait", async () => {
+  const { attach, outbox, producer, sent } = start();
+  const attachment = attach();
+  outbox.openFrames({ exchange: "kraken", connection_id: "c", url: "wss://x" }).add(frameOf(1));
+  producer.stop();
+  expect(sent).toEqual([1]);
+  attachment.acknowledge(1, []);
+  expect(await producer.exited).toEqual({ kind: "normal" });
 });
 
 test("a batch that grew old without a port goes with the port's coming", () => {

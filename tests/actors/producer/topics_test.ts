@@ -14,10 +14,13 @@ const specs = topicSpecs({
   retention_bytes: 4 * 2 ** 30,
 });
 
-test("topicSpecs() gives a topic to each exchange and one to dead letters", () => {
+test("topicSpecs() gives each exchange its trades and its frames, and one topic to all else each", () => {
   expect(specs.map(({ name, partitions }) => [name, partitions])).toEqual([
     ["market.crypto.trades.binance", 3],
     ["market.crypto.trades.kraken", 3],
+    ["market.crypto.frames.binance", 1],
+    ["market.crypto.frames.kraken", 1],
+    ["market.crypto.events", 1],
     ["market.crypto.dead_letters", 1],
   ]);
   expect(specs.every(({ replication_factor }) => replication_factor === 2)).toBe(true);
@@ -39,6 +42,18 @@ test("all partitions together keep no more than the retention allows", () => {
   }
 });
 
-test("the dead-letters topic takes a record that was too large for its own topic", () => {
-  expect(specs.at(-1)?.config["max.message.bytes"]).toBe(String(8 * 2 ** 20));
+test("all topics but those of trades take large records, into segments that hold them", () => {
+  const bytes = 8 * 2 ** 20;
+  const small = topicSpecs({
+    exchanges: ["kraken"],
+    trades_partitions: 3,
+    replication_factor: 1,
+    retention_ms: 1,
+    retention_bytes: 2 ** 24,
+  });
+  for (const { name, config } of [...specs, ...small]) {
+    const is_large = !name.startsWith("market.crypto.trades.");
+    expect([name, config["max.message.bytes"]]).toEqual([name, is_large ? `${bytes}` : undefined]);
+    if (is_large) expect(Number(config["segment.bytes"])).toBeGreaterThanOrEqual(bytes);
+  }
 });

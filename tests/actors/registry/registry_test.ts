@@ -160,9 +160,8 @@ test("registerSchemas() registers every topic's schema, and gives the same ids a
   const schemas = schemasByTopic(["binance", "kraken"]);
   const options = { fetch, signal: new AbortController().signal };
   const ids = await registerSchemas(`${base}/`, schemas, options);
-  expect(Object.keys(ids).toSorted()).toEqual(
-    [dead_letters_topic, tradesTopic("binance"), tradesTopic("kraken")].toSorted(),
-  );
+  expect(Object.keys(ids).toSorted()).toEqual(Object.keys(schemas).toSorted());
+  expect(Object.keys(ids)).toContain(dead_letters_topic);
   expect(ids[tradesTopic("binance")]).toBe(ids[tradesTopic("kraken")]!);
   expect(await registerSchemas(base, schemas, options)).toEqual(ids);
   const { body } = await call("GET", `/schemas/ids/${ids[tradesTopic("kraken")]}`);
