@@ -5,6 +5,7 @@
  * |---|---|---|
  * | `e: "trade"` | one execution; `m: true` says that the buyer was the maker: a SELL | [1] |
  * | `result: null` with an `id` | that request is accepted | [1] |
+ * | `result: […]` with an `id` | the streams that the server holds for the socket | [1] |
  * | `code` and `msg`, or the same in `error` | a request is refused | [1] |
  * | `e: "serverShutdown"` | the server is about to end, bare or as stream `!serverShutdown` | [1] |
  * | any other documented event or stream | not wanted | [1] |
@@ -19,7 +20,12 @@
 
 import type { WireTrade } from "../messages.ts";
 import type { ExchangeAdapter, Frame, Request } from "./adapter.ts";
-import { parseBinanceInstruments, parseBinancePage } from "./binance_rest.ts";
+import {
+  binance_rest,
+  isTerminalCode,
+  parseBinanceInstruments,
+  parseBinancePage,
+} from "./binance_rest.ts";
 import {
   booleanOf,
   type JsonNode,
@@ -36,6 +42,9 @@ import { addItem, type Items } from "./wire_trade.ts";
 /** The server refuses longer frames with close code 3001. */
 const request_bytes_max = 4096;
 
+/** What a trade stream's name ends with, after the symbol in lower case. */
+const trade_stream = "@trade";
+
 /** Statuses of markets that trade or will again; a system-wide halt must not look like a typo. */
 const tradable_statuses: ReadonlySet<string> = new Set([
   "PRE_TRADING",
@@ -44,6 +53,19 @@ const tradable_statuses: ReadonlySet<string> = new Set([
   "END_OF_DAY",
   "HALT",
   "AUCTION_MATCH",
+  "BREAK",
+  "CANCEL_ONLY",
+]);
+
+/**
+ * Of these, the statuses in which orders do not meet, so that nothing trades: `HALT` and `BREAK`
+ * say so, `CANCEL_ONLY` takes no orders, the others stand before or after trading.
+ */
+const halted_statuses: ReadonlySet<string> = new Set([
+  "PRE_TRADING",
+  "POST_TRADING",
+  "END_OF_DAY",
+  "HALT",
   "BREAK",
   "CANCEL_ONLY",
 ]);
@@ -74,19 +96,6 @@ const unnamed_events: readonly (readonly string[])[] = [
   ["lastUpdateId", "bids", "asks"],
 ];
 
-/** Codes of refusals that pass: overload, timeouts, too many requests. */
-const passing_codes: ReadonlySet<string> = new Set([
-  "-1000",
-  "-1001",
-  "-1003",
-  "-1006",
-  "-1007",
-  "-1008",
-  "-1015",
-  "-1016",
-  "-1034",
-]);
-
 const no_rejects: readonly [] = [];
 
 /** Binance's spot market. */
@@ -95,21 +104,40 @@ export const binance: ExchangeAdapter = {
   native_symbols_default: ["BTCUSDT", "ETHUSDT"],
   ws_url_default: "wss://stream.binance.com:9443",
   rest_url_default: "https://api.binance.com",
+  // Consecutive per symbol: so `historicalTrades` pages by them.
+  are_ids_dense: true,
   socketUrl: (ws_url) => `${ws_url}/stream?timeUnit=MICROSECOND`,
-  subscribe,
+  subscribe: (native_symbols, first_request_id) =>
+    requestsOf("SUBSCRIBE", native_symbols, first_request_id),
+  unsubscribe: (native_symbols, first_request_id) =>
+    requestsOf("UNSUBSCRIBE", native_symbols, first_request_id),
+  listSubscriptions: (request_id) =>
+    JSON.stringify({ method: "LIST_SUBSCRIPTIONS", id: request_id }),
   parse: (text) => parseUsualTrade(text) ?? parseMessage(text),
+  // The payload of the server's pings is its clock, in milliseconds when it was recorded.
+  pingTime: (payload) => microsecondsFromEpoch(payload) ?? null,
   parsePage: parseBinancePage,
   instrumentsUrl: (rest_url) => `${rest_url}/api/v3/exchangeInfo`,
   parseInstruments: parseBinanceInstruments,
   isTradable: (status) => tradable_statuses.has(status),
-  // The server pings every 20 s: two pings missed, and a little.
-  silence_ms_max: 45_000,
-  // Five messages a second are allowed, pongs included.
-  request_interval_ms: 250,
+  isHalted: (status) => halted_statuses.has(status),
   ping: () => null,
+  session: {
+    // 1,024 streams a connection, one for each symbol.
+    symbols_max: 1024,
+    // 300 in five minutes are allowed; the rest is left to others behind the same address.
+    attempts: { weight_max: 250, window_ms: 5 * 60_000 },
+    life_ms_max: 24 * 3_600_000,
+    // The server pings every 20 s: two pings missed, and a little.
+    silence_ms_max: 45_000,
+    // Five messages a second are allowed, pongs included.
+    request_interval_ms: 250,
+  },
+  rest: binance_rest,
 };
 
-function subscribe(
+function requestsOf(
+  method: "SUBSCRIBE" | "UNSUBSCRIBE",
   native_symbols: readonly string[],
   first_request_id: number,
 ): readonly Request[] {
@@ -118,8 +146,8 @@ function subscribe(
   function requestOf(symbols: readonly string[]): Request {
     const request_id = first_request_id + requests.length;
     // Stream names are lower case, the symbols in their events upper case.
-    const params = symbols.map((symbol) => `${symbol.toLowerCase()}@trade`);
-    const text = JSON.stringify({ method: "SUBSCRIBE", params, id: request_id });
+    const params = symbols.map((symbol) => `${symbol.toLowerCase()}${trade_stream}`);
+    const text = JSON.stringify({ method, params, id: request_id });
     return { request_id, text, native_symbols: symbols };
   }
   for (const symbol of native_symbols) {
@@ -178,7 +206,7 @@ function parseMessage(text: string): Frame {
   const event_name = stringOf(memberOf(event, "e"));
   if (event !== undefined && event_name === "trade") return parseTrade(text, event);
   if (event_name === "serverShutdown") return { kind: "shutdown" };
-  if (stream?.endsWith("@trade")) return { kind: "unreadable", reason: "trades_unreadable" };
+  if (stream?.endsWith(trade_stream)) return { kind: "unreadable", reason: "trades_unreadable" };
   if (stream !== undefined && unwanted_stream.test(stream)) return { kind: "ignored" };
   if (isUnwanted(event)) return { kind: "ignored" };
   return parseAnswer(message) ?? { kind: "unreadable", reason: "unknown_message" };
@@ -218,14 +246,27 @@ function parseAnswer(message: JsonNode): Frame | undefined {
   const code = numberOf(memberOf(error, "code"));
   const reason = stringOf(memberOf(error, "msg"));
   if (code !== undefined && reason !== undefined) {
-    const is_terminal = !passing_codes.has(code);
+    const is_terminal = isTerminalCode(code);
     return { kind: "refused", request_id, native_symbol: null, reason, is_terminal };
   }
   const result = memberOf(message, "result");
   if (result === undefined || memberOf(message, "id") === undefined) return undefined;
-  // Only null accepts a subscription; lists and properties answer questions nobody here asks.
+  if (result.kind === "array") return subscriptionsOf(result.items, request_id);
+  // Only null accepts a subscription; properties answer questions nobody here asks.
   if (result.kind !== "literal" || result.value !== "null") return { kind: "ignored" };
   return { kind: "acknowledged", request_id, native_symbol: null };
+}
+
+/** Streams of other kinds are passed over; anything but a list of names is no answer. */
+function subscriptionsOf(items: readonly JsonNode[], request_id: number | null): Frame | undefined {
+  const native_symbols: string[] = [];
+  for (const item of items) {
+    const stream = stringOf(item);
+    if (stream === undefined) return undefined;
+    if (!stream.endsWith(trade_stream)) continue;
+    native_symbols.push(stream.slice(0, -trade_stream.length).toUpperCase());
+  }
+  return { kind: "subscriptions", request_id, native_symbols };
 }
 
 function readRequestId(node: JsonNode | undefined): number | null {

@@ -8,7 +8,8 @@
  * | `method: "subscribe"` with `success` | the answer for one symbol | [2] |
  * | `channel: "heartbeat"` | about every second when nothing else flows | [3] |
  * | `channel: "status"` | the exchange's state: `online`, `maintenance`, … | [4] |
- * | `method: "pong"` | the answer to a ping | [5] |
+ * | `method: "pong"` | the answer to a ping, with its clock's `time_in` and `time_out` | [5] |
+ * | `method: "unsubscribe"` | the subscription is gone, also where it is refused | [2] |
  * | `{"Error":…}` | too many requests | seen on the wire |
  *
  * Prices and quantities are JSON numbers with the engine's precision, trailing zeros not padded:
@@ -31,7 +32,7 @@ import {
   stringOf,
   textOf,
 } from "./json_text.ts";
-import { parseKrakenInstruments, parseKrakenPage } from "./kraken_rest.ts";
+import { kraken_rest, parseKrakenInstruments, parseKrakenPage } from "./kraken_rest.ts";
 import { gap, iso_microseconds, name, positive_decimal, trade_id } from "./lexeme.ts";
 import { microsecondsAt, microsecondsFromIso } from "./timestamp.ts";
 import { addItem, addReject, type Items } from "./wire_trade.ts";
@@ -45,6 +46,14 @@ const tradable_statuses: ReadonlySet<string> = new Set([
   "post_only",
   "limit_only",
   "reduce_only",
+  "maintenance",
+  "work_in_progress",
+]);
+
+/** Of these, the statuses in which no order can meet another, so that nothing trades. */
+const halted_statuses: ReadonlySet<string> = new Set([
+  "cancel_only",
+  "post_only",
   "maintenance",
   "work_in_progress",
 ]);
@@ -73,20 +82,39 @@ export const kraken: ExchangeAdapter = {
   native_symbols_default: ["BTC/USD", "ETH/USD"],
   ws_url_default: "wss://ws.kraken.com/v2",
   rest_url_default: "https://api.kraken.com",
+  // "Sequence number, unique per book": nobody promises that none is left out.
+  are_ids_dense: false,
   socketUrl: (ws_url) => ws_url,
-  subscribe,
+  subscribe: (native_symbols, first_request_id) =>
+    requestsOf("subscribe", native_symbols, first_request_id),
+  unsubscribe: (native_symbols, first_request_id) =>
+    requestsOf("unsubscribe", native_symbols, first_request_id),
+  listSubscriptions: () => null,
   parse: (text) => parseUsualTrades(text) ?? parseMessage(text),
+  pingTime: () => null,
   parsePage: parseKrakenPage,
   instrumentsUrl: (rest_url) => `${rest_url}/0/public/AssetPairs`,
   parseInstruments: parseKrakenInstruments,
   isTradable: (status) => tradable_statuses.has(status),
-  // A heartbeat comes about every second once anything is subscribed.
-  silence_ms_max: 20_000,
-  request_interval_ms: 100,
+  isHalted: (status) => halted_statuses.has(status),
   ping: (request_id) => JSON.stringify({ method: "ping", req_id: request_id }),
+  session: {
+    // No number is published. Two requests' worth: what one socket's end can cost stays small,
+    // and all of the exchange's markets still need only a handful of sockets.
+    symbols_max: 2 * request_symbols_max,
+    // About 150 in ten minutes are allowed to an address, REST included, then it is banned for
+    // ten; the exchange's own client stays below 120.
+    attempts: { weight_max: 120, window_ms: 10 * 60_000 },
+    life_ms_max: null,
+    // A heartbeat comes about every second once anything is subscribed.
+    silence_ms_max: 20_000,
+    request_interval_ms: 100,
+  },
+  rest: kraken_rest,
 };
 
-function subscribe(
+function requestsOf(
+  method: "subscribe" | "unsubscribe",
   native_symbols: readonly string[],
   first_request_id: number,
 ): readonly Request[] {
@@ -94,8 +122,8 @@ function subscribe(
   for (let first = 0; first < native_symbols.length; first += request_symbols_max) {
     const symbol = native_symbols.slice(first, first + request_symbols_max);
     const request_id = first_request_id + requests.length;
-    const params = { channel: "trade", symbol, snapshot: true };
-    const text = JSON.stringify({ method: "subscribe", params, req_id: request_id });
+    const params = { channel: "trade", symbol, ...(method === "subscribe" && { snapshot: true }) };
+    const text = JSON.stringify({ method, params, req_id: request_id });
     requests.push({ request_id, text, native_symbols: symbol });
   }
   return requests;
@@ -161,10 +189,11 @@ function parseMessage(text: string): Frame {
     return parseAnswer(message) ?? { kind: "unreadable", reason: "unknown_message" };
   }
   if (channel === "trade") return parseTrades(text, message);
-  if (channel === "heartbeat") return { kind: "heartbeat" };
+  if (channel === "heartbeat") return { kind: "heartbeat", progress: null };
   if (unwanted_channels.has(channel)) return { kind: "ignored" };
   const status = channel === "status" ? statusOf(message) : undefined;
-  if (status !== undefined) return { kind: "status", status };
+  // Sockets are closed in maintenance, and none is accepted before its end.
+  if (status !== undefined) return { kind: "status", status, is_closing: status === "maintenance" };
   return { kind: "unreadable", reason: "unknown_message" };
 }
 
@@ -205,12 +234,22 @@ function statusOf(message: JsonNode): string | undefined {
   return data?.kind === "array" ? stringOf(memberOf(data.items.at(-1), "system")) : undefined;
 }
 
+/** The middle between the exchange's receiving a request and answering it. */
+function timeOf(answer: JsonNode): number | null {
+  const time_in = microsecondsFromIso(stringOf(memberOf(answer, "time_in")) ?? "");
+  const time_out = microsecondsFromIso(stringOf(memberOf(answer, "time_out")) ?? "");
+  if (time_in === undefined || time_out === undefined) return null;
+  return time_in + Math.round((time_out - time_in) / 2);
+}
+
 /** Reads the answer to a request; undefined where it is none. */
 function parseAnswer(message: JsonNode): Frame | undefined {
   const method = stringOf(memberOf(message, "method"));
   const id = Number(numberOf(memberOf(message, "req_id")) ?? Number.NaN);
   const request_id = Number.isSafeInteger(id) ? id : null;
-  if (method === "pong") return { kind: "pong" };
+  if (method === "pong") return { kind: "pong", request_id, exchange_time_us: timeOf(message) };
+  // Accepted, or refused because there was no subscription: either way it is gone.
+  if (method === "unsubscribe") return { kind: "ignored" };
   const error = stringOf(memberOf(message, "error")) ?? stringOf(memberOf(message, "Error"));
   const success = booleanOf(memberOf(message, "success"));
   if (error !== undefined || (method !== undefined && success === "false")) {

@@ -78,7 +78,7 @@ function readableSymbol(symbol: string | undefined): string | undefined {
 }
 
 /** The digits of an integer from 0 to 2^63-1, bare or in quotes, without leading zeros. */
-function readTradeId(node: JsonNode | undefined): string | undefined {
+export function readTradeId(node: JsonNode | undefined): string | undefined {
   const text = numberText(node);
   if (!/^(?:0|[1-9]\d{0,18})$/.test(text)) return undefined;
   return text.length < trade_id_max.length || text <= trade_id_max ? text : undefined;

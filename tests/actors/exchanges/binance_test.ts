@@ -6,7 +6,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { binance } from "../../../actors/exchanges/binance.ts";
-import { fixtureText } from "../../fixtures/frames.ts";
+import type { Instrument } from "../../../actors/messages.ts";
+import { fixturePages, fixtureText } from "../../fixtures/frames.ts";
 
 const event =
   '{"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345,"p":"0.001","q":"100",' +
@@ -96,6 +97,47 @@ test("parse() calls a refusal for overload no last word", () => {
   expect(binance.parse(overload)).toMatchObject({ kind: "refused", is_terminal: false });
 });
 
+test("parse() lists the trade streams that the server holds, by their symbols", () => {
+  const streams = ["btcusdt@trade", "ethusdt@aggTrade", "币安人生usdt@trade", "!ticker@arr"];
+  expect(binance.parse(JSON.stringify({ result: streams, id: 4 }))).toEqual({
+    kind: "subscriptions",
+    request_id: 4,
+    native_symbols: ["BTCUSDT", "币安人生USDT"],
+  });
+  expect(binance.parse('{"result":[],"id":4}')).toMatchObject({ native_symbols: [] });
+  expect(binance.parse('{"result":["btcusdt@trade",null],"id":4}').kind).toBe("unreadable");
+  expect(binance.listSubscriptions(4)).toBe('{"method":"LIST_SUBSCRIPTIONS","id":4}');
+});
+
+test("unsubscribe() ends what subscribe() began", () => {
+  expect(binance.unsubscribe(["BTCUSDT"], 312)).toEqual([
+    {
+      request_id: 312,
+      text: '{"method":"UNSUBSCRIBE","params":["btcusdt@trade"],"id":312}',
+      native_symbols: ["BTCUSDT"],
+    },
+  ]);
+});
+
+test.each([
+  ["1787733299756", 1_787_733_299_756_000],
+  ["1787733299756123", 1_787_733_299_756_123],
+  ["", null],
+  ["178773329975", null],
+  ["17877332997561", null],
+  ["1787733299756 ", null],
+  ["ping", null],
+])("pingTime(%p) is %p", (payload, time_us) => {
+  expect(binance.pingTime(payload)).toBe(time_us);
+});
+
+test("isHalted() knows the statuses in which nothing trades, all of them tradable", () => {
+  for (const status of ["HALT", "BREAK", "CANCEL_ONLY", "PRE_TRADING", "END_OF_DAY"]) {
+    expect([binance.isHalted(status), binance.isTradable(status)]).toEqual([true, true]);
+  }
+  for (const status of ["TRADING", "AUCTION_MATCH"]) expect(binance.isHalted(status)).toBe(false);
+});
+
 test("subscribe() asks for lower-case streams, in microseconds by the URL", () => {
   const [request] = binance.subscribe(["BTCUSDT", "ETHUSDT"], 1);
   expect(JSON.parse(request!.text)).toEqual({
@@ -113,7 +155,7 @@ test("subscribe() counts bytes, not characters", () => {
 });
 
 describe("parsePage()", () => {
-  const page = fixtureText("binance", "historical_trades.json");
+  const page = fixturePages("binance")[0]!.page;
   const request = "GET https://host/api/v3/historicalTrades?symbol=BNBBTC&fromId=28457";
 
   test("reads the trades of the symbol that was asked for", () => {
@@ -131,6 +173,7 @@ describe("parsePage()", () => {
         },
       ],
       rejects: [],
+      cursor: null,
     });
   });
 
@@ -159,6 +202,8 @@ describe("parsePage()", () => {
     expect(binance.parsePage(refusal, request, [])).toEqual({
       kind: "refused",
       reason: "Invalid symbol.",
+      is_terminal: true,
+      retry_at_ms: null,
     });
     expect(binance.parsePage("[", request, [])).toMatchObject({ reason: "not_json" });
     expect(binance.parsePage("{}", request, [])).toMatchObject({ reason: "trades_unreadable" });
@@ -167,8 +212,66 @@ describe("parsePage()", () => {
   });
 });
 
+describe("rest", () => {
+  const { rest } = binance;
+  const instrument: Instrument = {
+    exchange: "binance",
+    native_symbol: "BTCUSDT",
+    base_asset: "BTC",
+    quote_asset: "USDT",
+    status: "TRADING",
+    rest_names: [],
+  };
+  const start = { after_id: 6_621_701_993, after_timestamp: 1_787_746_340_684_000, cursor: null };
+
+  test("asks for the page from an id on, which is inclusive, and for microseconds", () => {
+    expect(rest.pageUrl("http://host", instrument, start)).toBe(
+      "http://host/api/v3/historicalTrades?symbol=BTCUSDT&fromId=6621701993&limit=1000",
+    );
+    expect(rest.newestPageUrl("http://host", instrument)).toBe(
+      "http://host/api/v3/trades?symbol=BTCUSDT&limit=1000",
+    );
+    expect(rest.headers).toEqual({ "X-MBX-TIME-UNIT": "MICROSECOND" });
+  });
+
+  test("reads times of both units, in pages as in the clock", () => {
+    const { page, request } = fixturePages("binance")[0]!;
+    const finer = page.replace("1499865549590", "1499865549590123");
+    expect(binance.parsePage(finer, request, [])).toMatchObject({
+      trades: [{ timestamp: 1_499_865_549_590_123 }],
+    });
+    expect(rest.timeUrl("http://host")).toBe("http://host/api/v3/time");
+    expect(rest.parseTime('{"serverTime":1499827319559}')).toBe(1_499_827_319_559_000);
+    expect(rest.parseTime('{"serverTime":1499827319559123}')).toBe(1_499_827_319_559_123);
+    expect(rest.parseTime('{"serverTime":"1499827319559"}')).toBeNull();
+  });
+
+  test("reads the used weight from its header", () => {
+    expect(rest.usedWeight(new Headers({ "X-MBX-USED-WEIGHT-1M": "1250" }))).toBe(1_250);
+    expect(rest.usedWeight(new Headers({ "X-MBX-USED-WEIGHT-1M": "-1" }))).toBeNull();
+  });
+
+  test.each([
+    ['{"code":-1003,"msg":"Too many requests."}', false, null],
+    [
+      '{"code":-1003,"msg":"Way too much request weight used; IP banned until 1787746340684. X"}',
+      false,
+      1_787_746_340_684,
+    ],
+    ['{"code":-1100,"msg":"Illegal characters found in parameter \'symbol\'"}', true, null],
+    ['{"msg":"Service unavailable"}', false, null],
+  ])("%s is a refusal, terminal: %p, until %p", (text, is_terminal, retry_at_ms) => {
+    const request = "GET http://host/api/v3/trades?symbol=BTCUSDT";
+    expect(binance.parsePage(text, request, [])).toMatchObject({
+      kind: "refused",
+      is_terminal,
+      retry_at_ms,
+    });
+  });
+});
+
 test("parseInstruments() takes base and quote from the exchange's list", () => {
-  const result = binance.parseInstruments(fixtureText("binance", "exchange_info.json"));
+  const result = binance.parseInstruments(fixtureText("binance", "instruments.json"));
   expect(result).toEqual({
     kind: "instruments",
     instruments: [

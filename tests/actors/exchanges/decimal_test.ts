@@ -98,6 +98,40 @@ test("readPositiveDecimal() agrees with exact arithmetic on random lexemes", () 
   }
 });
 
+test("readPositiveDecimal() gives back any value of the records, by whatever exponent", () => {
+  const random = createRandom(13);
+  for (let round = 0; round < 20_000; round += 1) {
+    // Up to 38 digits of which the last ones may lie below the point, as decimal(38,18) has them.
+    const units = BigInt(digits(random, 1 + random(38)) || "0");
+    if (units === 0n) continue;
+    const lexeme = writtenWithExponent(units, random);
+    const reading = readPositiveDecimal(lexeme);
+    const text = reading.kind === "decimal" ? reading.text : "";
+    const [whole = "", fraction = ""] = text.split(".");
+    expect([lexeme, BigInt(whole + fraction.padEnd(18, "0"))]).toEqual([lexeme, units]);
+    expect(readPositiveDecimal(text)).toEqual({ kind: "decimal", text });
+  }
+});
+
+/** A number of units of 10^-18, its point moved anywhere and an exponent that moves it back. */
+function writtenWithExponent(units: bigint, random: (below: number) => number): string {
+  const written = String(units) + "0".repeat(random(2) * random(300));
+  const exponent = String(units).length - written.length - 18;
+  const sign = ["e", "E", "e+", "E+"];
+  if (random(2) === 0) {
+    // All digits behind the point, after any number of zeros.
+    const zeros = "0".repeat(random(300));
+    const back = exponent + written.length + zeros.length;
+    return `0.${zeros}${written}${back < 0 ? "e" : sign[random(4)]}${back}`;
+  }
+  const whole_length = 1 + random(written.length);
+  const fraction = written.slice(whole_length);
+  const back = exponent + fraction.length;
+  const point = fraction === "" ? "" : ".";
+  const whole = written.slice(0, whole_length);
+  return `${whole}${point}${fraction}${back < 0 ? "e" : sign[random(4)]}${back}`;
+}
+
 /** The oracle counts in units of 10^-60; decimal(38,18) in units of 10^-18. */
 const scale_of_oracle = 10n ** 42n;
 

@@ -97,10 +97,27 @@ test.each([
   ['{"channel":"news"}', { reason: "unknown_message" }],
   [
     '{"channel":"status","data":[{"system":"maintenance"}]}',
-    { kind: "status", status: "maintenance" },
+    { kind: "status", status: "maintenance", is_closing: true },
+  ],
+  [
+    '{"channel":"status","data":[{"system":"post_only"}]}',
+    { kind: "status", status: "post_only", is_closing: false },
   ],
   ['{"channel":"status","data":[]}', { reason: "unknown_message" }],
   ['{"method":"unsubscribe","success":true,"result":{}}', { kind: "ignored" }],
+  [
+    '{"error":"Subscription Not Found","method":"unsubscribe","success":false,"symbol":"BTC/USD"}',
+    { kind: "ignored" },
+  ],
+  ['{"method":"pong"}', { kind: "pong", request_id: null, exchange_time_us: null }],
+  [
+    '{"method":"pong","req_id":7,"time_in":"2026-08-22T17:30:53.000000Z"}',
+    { kind: "pong", request_id: 7, exchange_time_us: null },
+  ],
+  [
+    '{"method":"pong","time_in":"2026-08-22T17:30:53Z","time_out":"2026-08-22T17:30:55.000001Z"}',
+    { kind: "pong", exchange_time_us: 1_787_419_854_000_001 },
+  ],
   ['{"method":"subscribe","success":true,"result":{"channel":"book"}}', { kind: "ignored" }],
   ['{"method":"subscribe","success":false}', { kind: "refused", is_terminal: false }],
   ['{"method":"subscribe"}', { reason: "unknown_message" }],
@@ -116,6 +133,24 @@ test("subscribe() asks for snapshots and says so", () => {
     params: { channel: "trade", symbol: ["BTC/USD", "ETH/USD"], snapshot: true },
     req_id: 3,
   });
+});
+
+test("unsubscribe() ends what subscribe() began", () => {
+  const [request] = kraken.unsubscribe(["BTC/USD"], 3);
+  expect(JSON.parse(request!.text)).toEqual({
+    method: "unsubscribe",
+    params: { channel: "trade", symbol: ["BTC/USD"] },
+    req_id: 3,
+  });
+});
+
+test("isHalted() knows the statuses in which nothing trades, all of them tradable", () => {
+  for (const status of ["cancel_only", "post_only", "maintenance", "work_in_progress"]) {
+    expect([kraken.isHalted(status), kraken.isTradable(status)]).toEqual([true, true]);
+  }
+  for (const status of ["online", "limit_only", "reduce_only", "delisted"]) {
+    expect(kraken.isHalted(status)).toBe(false);
+  }
 });
 
 describe("parsePage()", () => {
@@ -168,6 +203,7 @@ describe("parsePage()", () => {
     ["XBT/EUR", request.replace("XBTUSDT", "XBTEUR"), "BTC/EUR"],
     ["XXDGZUSD", "GET https://host/0/public/Trades?pair=XDG%2FUSD", "DOGE/USD"],
     ["ETH/XBT", "", "ETH/BTC"],
+    ["XXBTZUSD", "GET https://host/0/public/Trades?pair=XXBTZUSD#symbol=BTC%2FUSD", "BTC/USD"],
   ])("maps %s, asked for by %s, to %s", (key, asked, native_symbol) => {
     expect(kraken.parsePage(pageOf(key), asked, instruments)).toMatchObject({
       trades: [{ native_symbol, trade_id: "61044952", timestamp: 1_688_669_597_827_736 }],
@@ -197,6 +233,8 @@ describe("parsePage()", () => {
     expect(kraken.parsePage('{"error":["EQuery:Unknown asset pair"]}', request, [])).toEqual({
       kind: "refused",
       reason: "EQuery:Unknown asset pair",
+      is_terminal: true,
+      retry_at_ms: null,
     });
     expect(kraken.parsePage("<html>", request, [])).toMatchObject({ reason: "not_json" });
     const no_list = '{"error":[],"result":{"last":"1"}}';
@@ -206,14 +244,117 @@ describe("parsePage()", () => {
   });
 });
 
+describe("rest", () => {
+  const { rest } = kraken;
+  const instrument: Instrument = {
+    exchange: "kraken",
+    native_symbol: "BTC/USD",
+    base_asset: "BTC",
+    quote_asset: "USD",
+    status: "online",
+    rest_names: ["XXBTZUSD", "XBTUSD", "XBT/USD"],
+  };
+  const start = { after_id: 61_044_952, after_timestamp: 1_688_669_597_827_736, cursor: null };
+  const trades = "http://host/0/public/Trades?pair=XXBTZUSD&count=1000";
+  const fragment = "#symbol=BTC%2FUSD";
+  const request = `GET ${trades}`;
+
+  test.each([
+    [1_688_669_597_827_736, "1688669597827735000"],
+    [Number.MAX_SAFE_INTEGER, "9007199254740990000"],
+    [0, "0"],
+  ])("asks from a microsecond before %p on, in exact nanoseconds: %p", (after_timestamp, since) => {
+    expect(rest.pageUrl("http://host", instrument, { ...start, after_timestamp })).toBe(
+      `${trades}&since=${since}${fragment}`,
+    );
+  });
+
+  test("asks for the newest page without a time", () => {
+    expect(rest.newestPageUrl("http://host", instrument)).toBe(`${trades}${fragment}`);
+  });
+
+  test("asks for the next page by the cursor verbatim", () => {
+    const next = { ...start, cursor: "1688671969993150842" };
+    expect(rest.pageUrl("http://host", instrument, next)).toBe(
+      `${trades}&since=1688671969993150842${fragment}`,
+    );
+  });
+
+  test("asks for a market without REST names by its own name", () => {
+    const plain = { ...instrument, rest_names: [] };
+    expect(rest.newestPageUrl("http://host", plain)).toBe(
+      `http://host/0/public/Trades?pair=BTC%2FUSD&count=1000${fragment}`,
+    );
+  });
+
+  test.each([
+    ["its last", '"last":"1688671969993150842"', "1688671969993150842"],
+    ["its last as a number", '"last":1688671969993150842', "1688671969993150842"],
+    ["10 ns before its last trade", '"other":1', "1688669597827736890"],
+    ["10 ns before its last trade", '"last":""', "1688669597827736890"],
+  ])("a page's cursor is %s: %s", (_, last, cursor) => {
+    const item = '["30243.40000","0.34507674",1688669597.8277369,"b","m","",61044952]';
+    const page = `{"error":[],"result":{"XXBTZUSD":[${item}],${last}}}`;
+    expect(kraken.parsePage(page, request, [instrument])).toMatchObject({ cursor });
+  });
+
+  test("a page without trades and without its last has no cursor", () => {
+    expect(kraken.parsePage('{"error":[],"result":{"XXBTZUSD":[]}}', request, [])).toEqual({
+      kind: "trades",
+      trades: [],
+      rejects: [],
+      cursor: null,
+    });
+  });
+
+  test.each([
+    ["EAPI:Rate limit exceeded", false, null],
+    ["EGeneral:Too many requests", false, null],
+    ["EGeneral:Temporary lockout", false, null],
+    ["EGeneral:Internal error", false, null],
+    ["EService:Unavailable", false, null],
+    ["EService:Throttled: 1688671969", false, 1_688_671_969_000],
+    ["EService:Throttled: 1688671969993", false, 1_688_671_969_993],
+    ["EService:Throttled: soon", false, null],
+    ["EGeneral:Invalid arguments", true, null],
+    ["EQuery:Unknown asset pair", true, null],
+  ])("%s is a refusal, terminal: %p, until %p", (error, is_terminal, retry_at_ms) => {
+    expect(kraken.parsePage(JSON.stringify({ error: [error] }), request, [])).toEqual({
+      kind: "refused",
+      reason: error,
+      is_terminal,
+      retry_at_ms,
+    });
+  });
+
+  test("a warning is no refusal, and does not hide one", () => {
+    const page = '{"error":["WGeneral:Note"],"result":{"XXBTZUSD":[],"last":"1"}}';
+    expect(kraken.parsePage(page, request, [])).toMatchObject({ kind: "trades", cursor: "1" });
+    expect(kraken.parsePage(page.replace('"]', '","EService:Busy"]'), request, [])).toMatchObject({
+      kind: "refused",
+      reason: "EService:Busy",
+    });
+  });
+
+  test("reads the clock, which tells whole seconds, as their middle", () => {
+    expect(rest.timeUrl("http://host")).toBe("http://host/0/public/Time");
+    const time =
+      '{"error":[],"result":{"unixtime":1688669448,"rfc1123":"Thu, 06 Jul 23 18:50:48"}}';
+    expect(rest.parseTime(time)).toBe(1_688_669_448_500_000);
+    expect(rest.parseTime('{"error":["EService:Busy"]}')).toBeNull();
+    expect(rest.parseTime('{"result":{"unixtime":1688669448.5}}')).toBeNull();
+  });
+});
+
 test("parseInstruments() names XBT and XDG as the field does, on both legs, by table", () => {
-  const result = kraken.parseInstruments(fixtureText("kraken", "asset_pairs.json"));
+  const result = kraken.parseInstruments(fixtureText("kraken", "instruments.json"));
   if (result.kind !== "instruments") throw new Error("The list is not read");
   expect(result.instruments.map(({ native_symbol }) => native_symbol)).toEqual([
     "BTC/USD",
     "ETH/BTC",
     "DOGE/USD",
     "XTZ/USD",
+    "BTC/USDT",
   ]);
   expect(result.instruments[1]).toEqual({
     exchange: "kraken",

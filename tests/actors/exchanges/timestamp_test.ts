@@ -1,15 +1,17 @@
 /**
  * Goal: times are exact microseconds, and only real calendar instants are times.
- * Method: cases by hand at every border, then every day of three centuries against `Date`.
+ * Method: cases by hand at every border, then every day of three centuries and random instants,
+ * written in every way an exchange may write them, against `Date` and whole numbers.
  */
 
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import {
   microsecondsAt,
   microsecondsFromEpoch,
   microsecondsFromIso,
   microsecondsFromSeconds,
 } from "../../../actors/exchanges/timestamp.ts";
+import { createRandom } from "../../fixtures/frames.ts";
 
 test.each([
   ["1970-01-01T00:00:00Z", 0],
@@ -116,3 +118,53 @@ test.each(["", "-1762795433.5", "0", "1e19", "now", "1762795433."])(
     expect(microsecondsFromSeconds(lexeme)).toBeUndefined();
   },
 );
+
+describe("of a random instant, every reader gives the very microsecond", () => {
+  const random = createRandom(17);
+  const instants = Array.from({ length: 20_000 }, () => {
+    // From 2001, when epochs have their 13 and 16 digits, to 2255, when they end to be exact.
+    const second = 1_000_000_000 + random(8_000_000_000);
+    return { second, microsecond: random(1_000_000), finer: String(random(1_000_000_000)) };
+  });
+  const fractionOf = (microsecond: number) => String(microsecond).padStart(6, "0");
+
+  test("as ISO text, with digits finer than it, and with an offset", () => {
+    for (const { second, microsecond, finer } of instants) {
+      const fraction = fractionOf(microsecond);
+      const expected = second * 1_000_000 + microsecond;
+      const utc = new Date(second * 1000).toISOString().slice(0, 19);
+      expect(microsecondsFromIso(`${utc}.${fraction}Z`)).toBe(expected);
+      expect(microsecondsFromIso(`${utc}.${fraction}${finer}Z`)).toBe(expected);
+      expect(microsecondsAt(`${utc}.${fraction}`, 0)).toBe(expected);
+      const minutes = random(24 * 60);
+      const local = new Date((second + minutes * 60) * 1000).toISOString().slice(0, 19);
+      const hour = String(Math.floor(minutes / 60)).padStart(2, "0");
+      const offset = `+${hour}:${String(minutes % 60).padStart(2, "0")}`;
+      expect(microsecondsFromIso(`${local}.${fraction}${offset}`)).toBe(expected);
+    }
+  });
+
+  test("with any number of its digits, the rest being zeros", () => {
+    for (const { second, microsecond } of instants) {
+      const digits_count = 1 + random(6);
+      const fraction = fractionOf(microsecond).slice(0, digits_count);
+      const expected = second * 1_000_000 + Number(fraction.padEnd(6, "0"));
+      const utc = new Date(second * 1000).toISOString().slice(0, 19);
+      expect(microsecondsFromIso(`${utc}.${fraction}Z`)).toBe(expected);
+      expect(microsecondsFromSeconds(`${second}.${fraction}`)).toBe(expected);
+    }
+  });
+
+  test("as a count since 1970, of milliseconds, microseconds and seconds with finer digits", () => {
+    for (const { second, microsecond, finer } of instants) {
+      const expected = second * 1_000_000 + microsecond;
+      if (String(expected).length === 16 && second < 9_000_000_000) {
+        expect(microsecondsFromEpoch(String(expected))).toBe(expected);
+        const millis = Math.floor(expected / 1000);
+        expect(microsecondsFromEpoch(String(millis))).toBe(millis * 1000);
+      }
+      const lexeme = `${second}.${fractionOf(microsecond)}${finer}`;
+      expect(microsecondsFromSeconds(lexeme)).toBe(expected);
+    }
+  });
+});
