@@ -1,9 +1,19 @@
 /**
- * One WebSocket to one exchange: the control plane. It decides whether data flows and never sees a
- * trade; those go from the socket straight to their normalizers (`receiver.ts`).
+ * One shard of an exchange's symbols: which socket it has, and when it gets another. What happens
+ * on a socket is the session's (`session.ts`), and trades pass neither (`receiver.ts`).
  *
  * ```
- * waiting_for_instruments -> admitting -> connected (connecting -> subscribing -> streaming)
+ * waiting_for_instruments -> admitting -> connected
+ *                                |  ^
+ *                                v  |  when the budget of attempts has room
+ *                       waiting_for_budget
+ *
+ * connected:  establishing -> holding -> rotating -> holding
+ *   establishing   one session, which does not stream yet
+ *   holding        one session, which streams
+ *   rotating       the session is near its end, or the exchange announced it: a second one is
+ *                  opened, and the first is closed once the second delivers; where the second
+ *                  fails the first stays, where the first ends the second goes on
  *
  * connected -> waiting   a failure that passes     -> admitting, after the backoff
  * connected -> refused   one that a person ends    -> waiting_for_instruments, after five minutes
@@ -12,48 +22,48 @@
  * ```
  *
  * Whatever the network and the exchange do is an operating error, retried here for ever; a restart
- * by the supervisor means that code met what it did not expect. One symbol's refusal costs the
- * others nothing. Time is the machine's clock and `now_us`, so that it runs in virtual time.
+ * by the supervisor means that code met what it did not expect. There are never more than two
+ * sessions. Time is the machine's clock and the clocks it is given, so that it runs in virtual
+ * time.
  *
  * @module
  */
 
-import { assign, type EventObject, enqueueActions, fromCallback, fromPromise, setup } from "xstate";
-import type { Stop } from "../messages.ts";
-import { reasonOf } from "../settings/exit.ts";
 import {
+  and,
+  assign,
+  type EventObject,
+  enqueueActions,
+  fromCallback,
+  fromPromise,
+  setup,
+} from "xstate";
+import type { Probed, Stop } from "../messages.ts";
+import {
+  budgetMs,
   type ConnectionContext,
-  type ConnectionInput,
-  doorOf,
-  type Failure,
-  isoTime,
-  loadFailure,
-  nameOf,
-  passing,
-  receiverInput,
-  refused_ms_min,
-  refusedFailure,
-  resubscribeMs,
+  refusedMs,
   retryMs,
-  silenceCheckMs,
-  silenceFailure,
-  silenceMs,
-  socketFailure,
+  rotationMs,
   startingContext,
 } from "./connection_context.ts";
-import { receiver, type SocketEvent } from "./receiver.ts";
+import * as notes from "./connection_notes.ts";
+import { type Failure, isTerminal, loadFailure, passing } from "./failure.ts";
+import { type SessionReport, session } from "./session.ts";
+import { hopelessFailure, type SessionInput } from "./session_context.ts";
 import {
-  acknowledge,
-  isUnanswered,
-  markRequested,
-  planSubscriptions,
-  refuse,
-  refusedReason,
-  standing,
-  symbolsIn,
-} from "./subscriptions.ts";
+  announceHalted,
+  announceRefused,
+  type ConnectionInput,
+  isoTime,
+  makeSession,
+  retireSession,
+  showPlanned,
+  showSession,
+} from "./shard.ts";
+import { planSubscriptions, standing } from "./subscriptions.ts";
 
-export type { ConnectionInput } from "./connection_context.ts";
+export type { ConnectionInput } from "./shard.ts";
 
 /** What a connection is told: the buffers are full, there is room again, or stop. */
 type ConnectionCommand =
@@ -62,13 +72,12 @@ type ConnectionCommand =
   | Stop;
 
 type ConnectionEvent =
-  | SocketEvent
+  | SessionReport
   | ConnectionCommand
-  | { readonly type: "acknowledgement.overdue"; readonly request_id: number }
-  | { readonly type: "resubscribe" };
+  | Probed
+  | { readonly type: "rotation.due" };
 
-const acknowledgement_ms_max = 10_000;
-const no_acknowledgement = `not acknowledged within ${acknowledgement_ms_max / 1_000} s`;
+const announced_end = "the exchange announced the end";
 
 const loadInstruments = fromPromise<void, ConnectionInput>(async ({ input }) => {
   await input.instruments.load(input.native_symbols);
@@ -88,175 +97,129 @@ const machine = setup({
     events: {} as ConnectionEvent,
     input: {} as ConnectionInput,
   },
-  actors: { loadInstruments, pressure, receiver },
+  actors: { loadInstruments, pressure, session },
   delays: {
-    /** A second wall behind the socket's own limit. */
-    connect_ms_max: 12_000,
     /** An exchange that accepts us and then drops us is still failing, so success has to last. */
     healthy_ms_min: 30_000,
     retry_ms: ({ context }) => retryMs(context),
-    refused_ms: ({ context }) => Math.max(refused_ms_min, context.failure?.retry_after_ms ?? 0),
-    request_interval_ms: ({ context }) => context.input.adapter.request_interval_ms,
-    silence_check_ms: ({ context }) => silenceCheckMs(context),
+    refused_ms: ({ context }) => refusedMs(context),
+    budget_ms: ({ context }) => budgetMs(context),
   },
   guards: {
     isPressed: ({ context }) => context.is_pressed,
-    isHopeless: ({ context }) => standing(context.subscriptions).is_hopeless,
-    isTerminal: ({ context }) => context.failure?.is_terminal === true,
-    isUnharmed: ({ context }) => context.attempt === 0,
-    isSilent: ({ context }) => silenceMs(context) >= context.input.adapter.silence_ms_max,
-    isQuiet: ({ context }) => silenceMs(context) >= context.input.adapter.silence_ms_max / 2,
-    hasRequests: ({ context }) => context.requests.length > 0,
-    isAnswered: ({ context }) => standing(context.subscriptions).outstanding === 0,
-    isUnanswered: ({ context, event }) =>
-      event.type === "acknowledgement.overdue" &&
-      isUnanswered(context.subscriptions, event.request_id),
-    isSubscribed: ({ context }) => {
-      const { acknowledged, outstanding } = standing(context.subscriptions);
-      return acknowledged > 0 && outstanding === 0;
-    },
-    isAbandoned: ({ context }) => {
-      const { acknowledged, outstanding } = standing(context.subscriptions);
-      return acknowledged + outstanding === 0;
-    },
+    isHopeless: ({ context }) => standing(context.planned).is_hopeless,
+    isTerminal: ({ context }) => isTerminal(context.failure, context.attempt),
+    /** The first failure is followed at once, so that a server may end in peace. */
+    isPatient: ({ context }) => context.attempt <= 1,
+    isWithinBudget: ({ context }) => budgetMs(context) === 0,
+    isOfCurrent: ({ context, event }) => isOf(event, context.current),
+    isOfNext: ({ context, event }) => isOf(event, context.next),
+    isRefused: ({ event }) => event.type === "session.ended" && event.how === "refused",
+    isNextStreaming: ({ context }) => context.next?.state === "streaming",
   },
   actions: {
-    serve: ({ context }) => context.input.incarnation.ready(),
+    serve: ({ context }) => context.shard.input.incarnation.ready(),
     show: ({ context }, state: string) => {
-      context.input.incarnation.report.state = state;
+      context.shard.input.incarnation.report.state = state;
     },
     raisePressure: assign({ is_pressed: true }),
     releasePressure: assign({ is_pressed: false }),
-    planSubscriptions: assign(({ context }) => {
-      const { adapter, instruments, native_symbols } = context.input;
-      const subscriptions = planSubscriptions(native_symbols, adapter, instruments);
-      return { subscriptions, requests: [], resubscribe_attempt: 0 };
+    plan: assign(({ context }) => {
+      const { adapter, instruments, native_symbols } = context.shard.input;
+      return { planned: planSubscriptions(native_symbols, adapter, instruments) };
     }),
-    logRefused: ({ context: { announced, input, subscriptions } }) => {
-      for (const [symbol, { state, reason }] of subscriptions) {
-        if (state === "acknowledged") announced.delete(symbol);
-        if (state !== "refused" || announced.has(symbol)) continue;
-        announced.add(symbol);
-        input.log.error(`Not subscribed to ${symbol}: ${reason}`);
+    showPlanned: ({ context: { planned, shard } }) => {
+      showPlanned(shard, planned);
+      announceRefused(shard, planned, null);
+      announceHalted(shard);
+    },
+    openCurrent: enqueueActions(({ context, enqueue }) => {
+      const { planned, shard } = context;
+      if (shard.shown !== null) shard.figures.reconnects_total += 1;
+      const current = makeSession(shard, planned);
+      shard.figures.exchange_status = null;
+      showSession(shard, current);
+      enqueue.assign({ current });
+      const input: SessionInput = { shard, session: current, planned, predecessor: null };
+      enqueue.spawnChild("session", { id: current.connection_id, input });
+    }),
+    openNext: enqueueActions(({ context, enqueue }) => {
+      const { current, planned, shard } = context;
+      const next = makeSession(shard, planned);
+      enqueue.assign({ next });
+      const predecessor = current?.deliveries ?? null;
+      const input: SessionInput = { shard, session: next, planned, predecessor };
+      enqueue.spawnChild("session", { id: next.connection_id, input });
+    }),
+    closeNext: enqueueActions(({ context: { failure, next }, enqueue }) => {
+      if (next === null) return;
+      retireSession(next, failure?.reason ?? announced_end);
+      enqueue.stopChild(next.connection_id);
+      enqueue.assign({ next: null });
+    }),
+    /** The next session takes the place of the current one, which is closed if it is open still. */
+    promote: enqueueActions(({ context: { current, next, shard }, enqueue }) => {
+      if (current === null || next === null) return;
+      retireSession(current, `replaced by ${next.connection_id}`);
+      enqueue.stopChild(current.connection_id);
+      shard.figures.rotations_total += 1;
+      if (next.state !== "streaming") shard.figures.down_since ??= isoTime(shard.input);
+      showSession(shard, next);
+      enqueue.assign({ current: next, next: null });
+    }),
+    closeAll: enqueueActions(({ context: { current, next, shard }, enqueue, event }) => {
+      const reason = event.type === "pressure.raised" ? "the buffers are full" : "stopped";
+      for (const open of [current, next]) {
+        if (open === null) continue;
+        retireSession(open, reason);
+        enqueue.stopChild(open.connection_id);
       }
-    },
-    showSubscriptions: ({ context }) => {
-      const { acknowledged, refused } = standing(context.subscriptions);
-      context.figures.subscribed = acknowledged;
-      context.figures.refused = refused;
-      context.figures.refused_reason = refusedReason(context.subscriptions);
-    },
-    startSocket: ({ context }) => {
-      const { figures, input, pulse } = context;
-      if (figures.connection_id !== null) figures.reconnects_total += 1;
-      figures.connection_id = input.connectionId();
-      figures.exchange_status = null;
-      pulse.heard_us = input.now_us();
-    },
-    endSocket: ({ context }) => {
-      context.figures.subscribed = 0;
-      context.figures.down_since ??= isoTime(context.input);
-    },
-    noteReached: ({ context }) => context.input.reachability.succeeded(doorOf(context)),
-    noteUnreached: ({ context }) => {
-      const { figures, input, failure } = context;
-      const reason = failure?.reason ?? "unknown";
-      input.reachability.failed(doorOf(context), { url: figures.url, reason });
-    },
-    // Once for an outage, however long it lasts: the attempts are a figure.
-    noteLost: ({ context }) => {
-      if (context.attempt > 1) return;
-      context.input.log.warn(`Lost ${nameOf(context)}: ${context.failure?.reason}; reconnecting`);
+      shard.figures.down_since ??= isoTime(shard.input);
+      enqueue.assign({ current: null, next: null });
+    }),
+    scheduleRotation: enqueueActions(({ context, enqueue }) => {
+      enqueue.cancel("rotation");
+      const delay = rotationMs(context);
+      if (delay !== null) enqueue.raise({ type: "rotation.due" }, { id: "rotation", delay });
+    }),
+    passProbed: enqueueActions(({ context: { current, next }, enqueue, event }) => {
+      for (const open of [current, next]) {
+        if (event.type === "symbol.probed" && open !== null) {
+          enqueue.sendTo(open.connection_id, event);
+        }
+      }
+    }),
+    noteLost: ({ context, event }) => {
+      if (event.type === "session.ended" && event.how === "lost") notes.noteLost(context);
     },
     noteStreaming: ({ context }) => {
-      context.figures.down_since = null;
-      if (context.attempt > 1) return;
-      const { acknowledged } = standing(context.subscriptions);
-      context.input.log.info(`${nameOf(context)} streams, symbols: ${acknowledged}`);
+      context.shard.figures.down_since = null;
+      notes.noteStreaming(context);
     },
-    noteHealthy: ({ context }) => {
-      if (context.attempt <= 1) return;
-      context.input.log.info(`${nameOf(context)} streams again, attempts: ${context.attempt}`);
-    },
-    notePaused: ({ context }) => {
-      context.input.log.warn(`Closed ${nameOf(context)} on purpose: the buffers are full`);
-    },
-    remember: assign(({ context }, failure: Failure) => {
+    noteRotated: ({ context }) => notes.noteRotated(context),
+    noteNotRotated: ({ context }) => notes.noteNotRotated(context),
+    noteHealthy: ({ context }) => notes.noteHealthy(context),
+    notePaused: ({ context }) => notes.notePaused(context),
+    remember: assign(({ context, event }, failure: Failure) => {
+      const { figures, input } = context.shard;
       const attempt = context.attempt + 1;
-      context.figures.attempt = attempt;
-      context.figures.last_error = failure.reason;
+      figures.attempt = attempt;
+      figures.last_error = failure.reason;
+      // What one socket is told holds for all sockets of this address.
+      if (event.type === "session.ended" && failure.retry_after_ms !== null) {
+        input.attempts.blockFor(failure.retry_after_ms);
+      }
       return { attempt, failure };
     }),
     forgetFailures: assign(({ context }) => {
-      context.figures.attempt = 0;
-      context.figures.last_error = null;
+      context.shard.figures.attempt = 0;
+      context.shard.figures.last_error = null;
       return { attempt: 0, failure: null };
     }),
-    /** Takes over the time that a refusal names, without counting as a failure. */
-    rememberHopeless: assign(({ context }) => {
-      const reason = refusedReason(context.subscriptions) ?? "no symbol is configured";
-      context.figures.last_error = reason;
-      return { failure: { reason, is_terminal: true, retry_after_ms: null } };
-    }),
-    queueRequests: assign(({ context }) => {
-      const symbols = symbolsIn(context.subscriptions, "wanted");
-      if (symbols.length === 0) return {};
-      const added = context.input.adapter.subscribe(symbols, context.next_request_id);
-      // Marked at once: what waits for its turn is not wanted a second time.
-      const subscriptions = added.reduce(markRequested, context.subscriptions);
-      const next_request_id = 1 + Math.max(...added.map(({ request_id }) => request_id));
-      return { subscriptions, next_request_id, requests: [...context.requests, ...added] };
-    }),
-    sendRequest: enqueueActions(({ context, enqueue }) => {
-      const [request, ...requests] = context.requests;
-      if (request === undefined) return;
-      const { request_id, text } = request;
-      enqueue.sendTo("socket", { type: "send", text });
-      enqueue.raise(
-        { type: "acknowledgement.overdue", request_id },
-        { delay: acknowledgement_ms_max },
-      );
-      enqueue.assign({ requests });
-    }),
-    sendPing: enqueueActions(({ context, enqueue }) => {
-      const text = context.input.adapter.ping(context.next_request_id);
-      if (text === null) return;
-      enqueue.assign({ next_request_id: context.next_request_id + 1 });
-      enqueue.sendTo("socket", { type: "send", text });
-    }),
-    acknowledge: assign(({ context, event }) => {
-      if (event.type !== "subscription.acknowledged") return {};
-      return { subscriptions: acknowledge(context.subscriptions, event) };
-    }),
-    refuse: assign(({ context, event }) => {
-      if (event.type !== "subscription.refused") return {};
-      context.figures.last_error = event.reason;
-      return { subscriptions: refuse(context.subscriptions, event) };
-    }),
-    refuseOverdue: assign(({ context, event }) => {
-      if (event.type !== "acknowledgement.overdue") return {};
-      const { request_id } = event;
-      const refusal = { reason: no_acknowledgement, is_terminal: false };
-      const subject = { request_id, native_symbol: null };
-      return { subscriptions: refuse(context.subscriptions, { ...subject, ...refusal }) };
-    }),
-    scheduleResubscribe: enqueueActions(({ context, enqueue }) => {
-      enqueue.cancel("resubscribe");
-      if (standing(context.subscriptions).refused === 0) return;
-      enqueue.raise({ type: "resubscribe" }, { id: "resubscribe", delay: resubscribeMs(context) });
-    }),
-    /** Symbols that the list refused are looked up again; it is asked anew in the background. */
-    wantRefused: assign(({ context }) => {
-      const { adapter, instruments, log, native_symbols } = context.input;
-      instruments.load(native_symbols).catch((error: unknown) => {
-        log.warn(`Cannot ask ${adapter.exchange} for its instruments: ${reasonOf(error)}`);
-      });
-      const refused = symbolsIn(context.subscriptions, "refused");
-      const planned = planSubscriptions(refused, adapter, instruments);
-      return {
-        subscriptions: new Map([...context.subscriptions, ...planned]),
-        resubscribe_attempt: context.resubscribe_attempt + 1,
-      };
+    /** Takes over what decides the wait, without counting it as a failure. */
+    rememberRefused: assign(({ context }, failure: Failure) => {
+      context.shard.figures.last_error = failure.reason;
+      return { failure };
     }),
   },
 });
@@ -266,7 +229,7 @@ export const connection = machine.createMachine({
   id: "connection",
   context: ({ input }) => startingContext(input),
   entry: "serve",
-  invoke: { src: "pressure", input: ({ context }) => context.input },
+  invoke: { src: "pressure", input: ({ context }) => context.shard.input },
   initial: "waiting_for_instruments",
   on: {
     stop: ".stopped",
@@ -281,7 +244,7 @@ export const connection = machine.createMachine({
         loading: {
           invoke: {
             src: "loadInstruments",
-            input: ({ context }) => context.input,
+            input: ({ context }) => context.shard.input,
             onDone: "#connection.admitting",
             onError: {
               target: "pausing",
@@ -294,169 +257,124 @@ export const connection = machine.createMachine({
     },
     /** Decides at once whether a socket may be opened. */
     admitting: {
-      entry: ["planSubscriptions", "showSubscriptions", "logRefused"],
+      entry: ["plan", "showPlanned"],
       always: [
         { guard: "isPressed", target: "paused" },
-        { guard: "isHopeless", target: "failed", actions: "rememberHopeless" },
-        { target: "connected" },
+        {
+          guard: "isHopeless",
+          target: "failed",
+          actions: {
+            type: "rememberRefused",
+            params: ({ context }) => hopelessFailure({ subscriptions: context.planned }),
+          },
+        },
+        { guard: "isWithinBudget", target: "connected" },
+        { target: "waiting_for_budget" },
       ],
     },
+    waiting_for_budget: {
+      entry: { type: "show", params: "waiting_for_budget" },
+      after: { budget_ms: "admitting" },
+    },
     connected: {
-      type: "parallel",
-      entry: "startSocket",
-      // The socket lives exactly as long as this state: leaving it, however, closes the socket.
-      invoke: { src: "receiver", id: "socket", input: ({ context }) => receiverInput(context) },
-      exit: "endSocket",
+      entry: "openCurrent",
+      exit: "closeAll",
       on: {
-        "socket.closed": {
-          target: "failed",
-          actions: [
-            { type: "remember", params: ({ context, event }) => socketFailure(context, event) },
-            "noteLost",
-          ],
-        },
-        "subscription.acknowledged": {
-          actions: ["acknowledge", "showSubscriptions", "logRefused", "scheduleResubscribe"],
-        },
-        "subscription.refused": {
-          actions: ["refuse", "showSubscriptions", "logRefused", "scheduleResubscribe"],
-        },
-        "acknowledgement.overdue": {
-          guard: "isUnanswered",
-          actions: ["refuseOverdue", "showSubscriptions", "logRefused", "scheduleResubscribe"],
-        },
-        // The first announcement is followed at once; an exchange that repeats it is failing.
-        "exchange.closing": [
+        "session.ended": [
           {
-            guard: "isUnharmed",
-            target: "admitting",
-            actions: { type: "remember", params: passing("the exchange announced the end") },
+            guard: and(["isOfCurrent", "isRefused"]),
+            target: "failed",
+            actions: { type: "rememberRefused", params: ({ event }) => event.failure },
           },
           {
+            guard: "isOfCurrent",
             target: "failed",
-            actions: { type: "remember", params: passing("the exchange announced the end") },
+            actions: [{ type: "remember", params: ({ event }) => event.failure }, "noteLost"],
           },
         ],
         "pressure.raised": { target: "paused", actions: ["raisePressure", "notePaused"] },
+        "symbol.probed": { actions: "passProbed" },
       },
+      initial: "establishing",
       states: {
-        feed: {
-          initial: "connecting",
-          states: {
-            connecting: {
-              entry: { type: "show", params: "connecting" },
-              after: {
-                connect_ms_max: {
-                  target: "#connection.failed",
-                  actions: [
-                    { type: "remember", params: passing("no answer to the handshake") },
-                    "noteUnreached",
-                  ],
-                },
-              },
-              on: {
-                "socket.opened": { target: "subscribing", actions: "noteReached" },
-                "socket.closed": {
-                  target: "#connection.failed",
-                  actions: [
-                    {
-                      type: "remember",
-                      params: ({ context, event }) => socketFailure(context, event),
-                    },
-                    "noteUnreached",
-                  ],
-                },
-              },
+        establishing: {
+          on: {
+            "session.streaming": {
+              guard: "isOfCurrent",
+              target: "holding",
+              actions: "noteStreaming",
             },
-            subscribing: {
-              entry: [{ type: "show", params: "subscribing" }, "queueRequests"],
-              always: [
-                { guard: "isSubscribed", target: "streaming" },
-                {
-                  guard: "isHopeless",
-                  target: "#connection.failed",
-                  actions: "rememberHopeless",
-                },
-                {
-                  guard: "isAnswered",
-                  target: "#connection.failed",
-                  actions: [
-                    { type: "remember", params: ({ context }) => refusedFailure(context) },
-                    "noteLost",
-                  ],
-                },
-              ],
-            },
-            streaming: {
-              entry: [
-                { type: "show", params: "streaming" },
-                "noteStreaming",
-                "scheduleResubscribe",
-              ],
-              always: [
-                {
-                  guard: "isHopeless",
-                  target: "#connection.failed",
-                  actions: "rememberHopeless",
-                },
-                {
-                  guard: "isAbandoned",
-                  target: "#connection.failed",
-                  actions: [
-                    { type: "remember", params: ({ context }) => refusedFailure(context) },
-                    "noteLost",
-                  ],
-                },
-              ],
-              on: {
-                resubscribe: {
-                  actions: [
-                    "wantRefused",
-                    "queueRequests",
-                    "showSubscriptions",
-                    "logRefused",
-                    "scheduleResubscribe",
-                  ],
-                },
-              },
-              after: { healthy_ms_min: { actions: ["noteHealthy", "forgetFailures"] } },
+            "session.closing": {
+              guard: "isOfCurrent",
+              target: "#connection.failed",
+              actions: { type: "remember", params: passing(announced_end) },
             },
           },
         },
-        requests: {
-          initial: "idle",
-          states: {
-            idle: { always: { guard: "hasRequests", target: "spacing" } },
-            spacing: {
-              entry: "sendRequest",
-              after: {
-                request_interval_ms: [
-                  { guard: "hasRequests", target: "spacing", reenter: true },
-                  { target: "idle" },
-                ],
-              },
+        holding: {
+          entry: "scheduleRotation",
+          after: { healthy_ms_min: { actions: ["noteHealthy", "forgetFailures"] } },
+          on: {
+            "rotation.due": "rotating",
+            "session.closing": {
+              guard: "isOfCurrent",
+              target: "rotating",
+              actions: { type: "remember", params: passing(announced_end) },
             },
           },
         },
-        liveness: {
-          initial: "watching",
+        rotating: {
+          initial: "deciding",
           states: {
-            watching: {
-              after: {
-                silence_check_ms: [
+            deciding: {
+              always: [{ guard: "isPatient", target: "admitting" }, { target: "pausing" }],
+            },
+            admitting: {
+              entry: "plan",
+              always: { guard: "isWithinBudget", target: "opening" },
+              after: { budget_ms: { target: "admitting", reenter: true } },
+            },
+            opening: {
+              entry: "openNext",
+              on: {
+                "session.delivering": {
+                  guard: "isOfNext",
+                  target: "#connection.connected.holding",
+                  actions: ["promote", "noteRotated"],
+                },
+                "session.closing": {
+                  guard: "isOfNext",
+                  target: "pausing",
+                  actions: [
+                    { type: "remember", params: passing(announced_end) },
+                    "closeNext",
+                    "noteNotRotated",
+                  ],
+                },
+                "session.ended": [
                   {
-                    guard: "isSilent",
-                    target: "#connection.failed",
+                    guard: "isOfNext",
+                    target: "pausing",
                     actions: [
-                      { type: "remember", params: ({ context }) => silenceFailure(context) },
-                      "noteLost",
+                      { type: "remember", params: ({ event }) => event.failure },
+                      "closeNext",
+                      "noteNotRotated",
                     ],
                   },
-                  { guard: "isQuiet", target: "watching", reenter: true, actions: "sendPing" },
-                  { target: "watching", reenter: true },
+                  {
+                    guard: and(["isOfCurrent", "isNextStreaming"]),
+                    target: "#connection.connected.holding",
+                    actions: ["promote", "noteRotated"],
+                  },
+                  {
+                    guard: "isOfCurrent",
+                    target: "#connection.connected.establishing",
+                    actions: "promote",
+                  },
                 ],
               },
             },
+            pausing: { after: { retry_ms: "admitting" } },
           },
         },
       },
@@ -478,3 +396,7 @@ export const connection = machine.createMachine({
     stopped: { type: "final", entry: { type: "show", params: "stopped" } },
   },
 });
+
+function isOf(event: ConnectionEvent, which: ConnectionContext["current"]): boolean {
+  return "connection_id" in event && event.connection_id === which?.connection_id;
+}

@@ -28,14 +28,16 @@ export function openSocket(url: string, handlers: SocketHandlers): OpenedSocket 
     handshakeTimeout: handshake_ms_max,
   });
   let is_over = false;
+  let has_opened = false;
   let error_reason: string | null = null;
 
-  function end(reason: string, refusal?: Pick<SocketEnd, "status" | "retry_after">): void {
+  function end(reason: string, known: Partial<SocketEnd>): void {
     if (is_over) return;
     is_over = true;
-    handlers.closed({ reason, status: null, retry_after: null, ...refusal });
+    handlers.closed({ code: null, status: null, retry_after: null, ...known, reason });
   }
   ws.on("open", () => {
+    has_opened = true;
     if (!is_over) handlers.opened();
   });
   // As an event handler property: `on("message")` would copy every text into a buffer first.
@@ -44,8 +46,8 @@ export function openSocket(url: string, handlers: SocketHandlers): OpenedSocket 
     if (typeof data === "string") handlers.text(data);
     else handlers.binary(bytesOf(data));
   };
-  ws.on("ping", () => {
-    if (!is_over) handlers.pinged();
+  ws.on("ping", (payload) => {
+    if (!is_over) handlers.pinged(payload.toString());
   });
   ws.on("unexpected-response", (_, response) => {
     const status = response.statusCode ?? 0;
@@ -58,11 +60,13 @@ export function openSocket(url: string, handlers: SocketHandlers): OpenedSocket 
     error_reason ??= reasonOf(error);
   });
   ws.on("close", (code, reason) => {
-    end(error_reason ?? closeReason(code, reason.toString()));
+    end(error_reason ?? closeReason(code, reason.toString()), { code: has_opened ? code : null });
   });
   return {
     send(text) {
-      if (!is_over && ws.readyState === WebSocket.OPEN) ws.send(text);
+      if (is_over || ws.readyState !== WebSocket.OPEN) return false;
+      ws.send(text);
+      return true;
     },
     close() {
       is_over = true;

@@ -10,7 +10,7 @@
 
 import type { ExchangeAdapter, Request } from "../exchanges/adapter.ts";
 import type { Instrument } from "../messages.ts";
-import { unknownSymbolReason } from "./instruments.ts";
+import { unknownSymbolReason } from "../rest/instruments.ts";
 
 /** One symbol's subscription. `wanted`: not asked for yet on this socket. */
 interface Subscription {
@@ -105,6 +105,35 @@ export function isUnanswered(subscriptions: Subscriptions, request_id: number): 
   return asked.some(({ state }) => state === "requested");
 }
 
+/** The symbols are to be asked for, whatever became of them before. */
+export function want(
+  subscriptions: Subscriptions,
+  native_symbols: readonly string[],
+): Subscriptions {
+  return change(subscriptions, native_symbols, wanted);
+}
+
+/**
+ * The exchange listed all that it holds for the socket. What it holds is acknowledged, whatever was
+ * answered before; what it was thought to hold and does not is `missing`, and wanted again; what it
+ * holds for nobody is `surplus`. A request that is under way is left to its own answer.
+ */
+export function compareListed(
+  subscriptions: Subscriptions,
+  listed: readonly string[],
+): {
+  readonly subscriptions: Subscriptions;
+  readonly missing: readonly string[];
+  readonly surplus: readonly string[];
+} {
+  const held = new Set(listed);
+  const missing = symbolsIn(subscriptions, "acknowledged").filter((symbol) => !held.has(symbol));
+  const surplus = [...held].filter((symbol) => !subscriptions.has(symbol));
+  const news = [...held].filter((symbol) => subscriptions.get(symbol)?.state !== "acknowledged");
+  const known = change(subscriptions, news, { ...wanted, state: "acknowledged" });
+  return { subscriptions: want(known, missing), missing, surplus };
+}
+
 /** An acknowledgement came. One that is late still counts: the trades will flow. */
 export function acknowledge(subscriptions: Subscriptions, subject: Subject): Subscriptions {
   const { request_id } = subject;
@@ -152,7 +181,12 @@ export function refusedReason(subscriptions: Subscriptions): string | null {
 
 function symbolsOf(subscriptions: Subscriptions, subject: Subject): readonly string[] {
   const { request_id, native_symbol } = subject;
-  if (native_symbol !== null) return subscriptions.has(native_symbol) ? [native_symbol] : [];
+  if (native_symbol !== null) {
+    const asked = subscriptions.get(native_symbol);
+    // An answer about another request, such as one to end the subscription, is none to this one.
+    const is_other = request_id !== null && asked?.request_id !== request_id;
+    return asked === undefined || is_other ? [] : [native_symbol];
+  }
   if (request_id === null) return [];
   return [...subscriptions]
     .filter(([, it]) => it.request_id === request_id)

@@ -5,29 +5,38 @@
  * @module
  */
 
-import type { ExchangeAdapter, Frame } from "../../../actors/exchanges/adapter.ts";
+import type { ExchangeAdapter, Frame, Page } from "../../../actors/exchanges/adapter.ts";
 import type {
   DeadLetter,
   Exit,
+  FeedEvent,
+  FrameEntry,
+  FrameSession,
   Incarnation,
   Instrument,
+  RecordSink,
+  Trade,
   WireTrade,
 } from "../../../actors/messages.ts";
 import type { Log } from "../../../actors/settings/log.ts";
 
-/** Its messages are JSON of a `Frame`; anything else is unreadable. */
+/**
+ * Its messages are JSON of a `Frame`, its pages JSON of a `Page`; anything else is unreadable. A
+ * page's URL is `<base>/trades?symbol=<native symbol>&from=<after_id>`, inclusive, or
+ * `&since=<after_timestamp>` where no id is known; without either it is the newest page.
+ */
 export const fake_adapter: ExchangeAdapter = {
   exchange: "fake",
   native_symbols_default: ["AB", "CD"],
   ws_url_default: "ws://127.0.0.1",
   rest_url_default: "http://127.0.0.1",
+  are_ids_dense: true,
   socketUrl: (ws_url) => `${ws_url}/stream`,
   subscribe: (native_symbols, first_request_id) =>
-    native_symbols.map((symbol, index) => ({
-      request_id: first_request_id + index,
-      text: `subscribe ${symbol} ${first_request_id + index}`,
-      native_symbols: [symbol],
-    })),
+    fakeRequests("subscribe", native_symbols, first_request_id),
+  unsubscribe: (native_symbols, first_request_id) =>
+    fakeRequests("unsubscribe", native_symbols, first_request_id),
+  listSubscriptions: (request_id) => `list ${request_id}`,
   parse(text): Frame {
     try {
       return JSON.parse(text) as Frame;
@@ -35,7 +44,14 @@ export const fake_adapter: ExchangeAdapter = {
       return { kind: "unreadable", reason: "not_json" };
     }
   },
-  parsePage: () => ({ kind: "refused", reason: "no pages" }),
+  pingTime: (payload) => (/^\d+$/.test(payload) ? Number(payload) : null),
+  parsePage(text): Page {
+    try {
+      return JSON.parse(text) as Page;
+    } catch {
+      return { kind: "unreadable", reason: "not_json" };
+    }
+  },
   instrumentsUrl: (rest_url) => `${rest_url}/instruments`,
   parseInstruments(text) {
     try {
@@ -44,11 +60,54 @@ export const fake_adapter: ExchangeAdapter = {
       return { kind: "unreadable", reason: "not JSON" };
     }
   },
-  isTradable: (status) => status === "online",
-  silence_ms_max: 60_000,
-  request_interval_ms: 100,
+  isTradable: (status) => status === "online" || status === "halted",
+  isHalted: (status) => status === "halted",
   ping: (request_id) => `ping ${request_id}`,
+  session: {
+    symbols_max: 100,
+    attempts: { weight_max: 100, window_ms: 60_000 },
+    life_ms_max: 3_600_000,
+    silence_ms_max: 60_000,
+    request_interval_ms: 100,
+  },
+  rest: {
+    pages_by: "trade_id",
+    budgets: [{ weight_max: 100, window_ms: 60_000 }],
+    page_weight: 1,
+    instruments_weight: 1,
+    time_weight: 1,
+    page_trades_max: 10,
+    headers: { "x-fake": "1" },
+    newestPageUrl: (rest_url, { native_symbol }) => `${rest_url}/trades?symbol=${native_symbol}`,
+    pageUrl: (rest_url, { native_symbol }, { after_id, after_timestamp }) => {
+      const start = after_id === null ? `since=${after_timestamp}` : `from=${after_id}`;
+      return `${rest_url}/trades?symbol=${native_symbol}&${start}`;
+    },
+    usedWeight: (headers) => {
+      const used = headers.get("x-fake-used");
+      return used === null ? null : Number(used);
+    },
+    timeUrl: (rest_url) => `${rest_url}/time`,
+    parseTime: (text) => (/^\d+$/.test(text) ? Number(text) : null),
+  },
 };
+
+function fakeRequests(
+  method: "subscribe" | "unsubscribe",
+  native_symbols: readonly string[],
+  first_request_id: number,
+) {
+  return native_symbols.map((symbol, index) => ({
+    request_id: first_request_id + index,
+    text: `${method} ${symbol} ${first_request_id + index}`,
+    native_symbols: [symbol],
+  }));
+}
+
+/** A page of trades as the fake exchange's REST answers. */
+export function tradesPage(...trades: readonly WireTrade[]): string {
+  return JSON.stringify({ kind: "trades", trades, rejects: [], cursor: null } satisfies Page);
+}
 
 export function instrument(native_symbol: string, base: string, quote: string): Instrument {
   return {
@@ -105,8 +164,35 @@ export function fakeLog() {
   return { lines, log };
 }
 
-/** A sink that keeps its dead letters. */
+/** A sink that keeps what it is given, and in `order` what came when. */
 export function fakeSink() {
+  const trades: Trade[] = [];
   const letters: DeadLetter[] = [];
-  return { letters, sink: { addDeadLetter: (letter: DeadLetter) => void letters.push(letter) } };
+  const events: FeedEvent[] = [];
+  const frames: { readonly session: FrameSession; readonly entry: FrameEntry }[] = [];
+  const closed: FrameSession[] = [];
+  const order: ("trade" | "letter" | "event" | "frame")[] = [];
+  const sink: RecordSink = {
+    addTrade(trade) {
+      trades.push(trade);
+      order.push("trade");
+    },
+    addDeadLetter(letter) {
+      letters.push(letter);
+      order.push("letter");
+    },
+    addEvent(event) {
+      events.push(event);
+      order.push("event");
+    },
+    openFrames: (session) => ({
+      add(entry) {
+        // A copy: whoever adds an entry may use it again.
+        frames.push({ session, entry: { ...entry } });
+        order.push("frame");
+      },
+      close: () => void closed.push(session),
+    }),
+  };
+  return { closed, events, frames, letters, order, sink, trades };
 }

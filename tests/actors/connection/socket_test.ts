@@ -7,7 +7,6 @@
 import { expect, test } from "bun:test";
 import { createActor, createMachine, waitFor } from "xstate";
 import { connection } from "../../../actors/connection/connection.ts";
-import { createReachability } from "../../../actors/connection/reachability.ts";
 import type {
   OpenedSocket,
   SocketEnd,
@@ -15,6 +14,7 @@ import type {
 } from "../../../actors/connection/receiver.ts";
 import { openSocket } from "../../../actors/connection/socket.ts";
 import type { FrameTrades } from "../../../actors/messages.ts";
+import { createReachability } from "../../../actors/rest/reachability.ts";
 import {
   fake_adapter,
   fakeIncarnation,
@@ -66,7 +66,7 @@ function open(url: string, handlers: Partial<SocketHandlers> = {}) {
     opened: () => void told.push("opened"),
     text: (text) => void told.push(`text ${text}`),
     binary: (bytes) => void told.push(`binary ${bytes.join(",")}`),
-    pinged: () => void told.push("pinged"),
+    pinged: (payload) => void told.push(`pinged ${payload}`),
     closed: (it) => {
       told.push("closed");
       end.resolve(it);
@@ -93,17 +93,42 @@ test("text, binary frames and pings arrive, and a ping's payload comes back", as
   expect(await payload.promise).toBe("1787733299756");
   expect(await end).toEqual({
     reason: "closed by the exchange with code 1012 (restarting)",
+    code: 1012,
     status: null,
     retry_after: null,
   });
-  expect(told).toEqual(["opened", "text hello", "binary 1,2,3", "pinged", "closed"]);
+  expect(told).toEqual(["opened", "text hello", "binary 1,2,3", "pinged 1787733299756", "closed"]);
+  await server.stop(true);
+});
+
+test("pings are answered with their payload in order, in the middle of many frames", async () => {
+  const pings_count = 50;
+  const answers: string[] = [];
+  const answered = Promise.withResolvers<void>();
+  const { server, url } = serve({
+    open(peer) {
+      for (let ping = 0; ping < pings_count; ping += 1) {
+        for (let count = 0; count < 200; count += 1) peer.send("x".repeat(300));
+        peer.ping(`178773329975${ping}`);
+      }
+    },
+    pong(_, payload) {
+      answers.push(payload.toString());
+      if (answers.length === pings_count) answered.resolve();
+    },
+  });
+  const { socket, told } = open(url("/"));
+  await answered.promise;
+  expect(answers).toEqual(Array.from({ length: pings_count }, (_, ping) => `178773329975${ping}`));
+  expect(told.filter((it) => it.startsWith("text"))).toHaveLength(pings_count * 200);
+  socket.close();
   await server.stop(true);
 });
 
 test("a refused upgrade tells its status and Retry-After", async () => {
   const { server, url } = serve({});
   const refused = open(url("/busy"));
-  expect(await refused.end).toMatchObject({ status: 429, retry_after: "7" });
+  expect(await refused.end).toMatchObject({ code: null, status: 429, retry_after: "7" });
   expect(refused.told).toEqual(["closed"]);
   expect(await open(url("/page")).end).toMatchObject({ status: 200, retry_after: null });
   await server.stop(true);
@@ -119,7 +144,7 @@ test("a port where nobody listens, and a name that nobody has, are reasons", asy
 
 test("a connection cut midway ends without a code", async () => {
   const { server, url } = serve({ open: (peer) => peer.terminate() });
-  expect((await open(url("/")).end).reason).toBe("the connection was lost");
+  expect(await open(url("/")).end).toMatchObject({ reason: "the connection was lost", code: 1006 });
   await server.stop(true);
 });
 
@@ -151,12 +176,12 @@ test("after close() no message is told, and the server sees a proper end", async
   });
   const opened = Promise.withResolvers<void>();
   const { socket, told } = open(url("/"), { opened: () => opened.resolve() });
-  socket.send("dropped, as the socket is not open");
+  expect(socket.send("dropped, as the socket is not open")).toBe(false);
   await opened.promise;
-  socket.send("go on");
+  expect(socket.send("go on")).toBe(true);
   socket.close();
   expect(await closed.promise).toBe(1000);
-  socket.send("dropped");
+  expect(socket.send("dropped")).toBe(false);
   expect(told).toEqual([]);
   await server.stop(true);
 });
@@ -179,13 +204,22 @@ function connect(ws_url: string, native_symbols: readonly string[]) {
         id: "connection",
         input: {
           incarnation,
-          adapter: { ...fake_adapter, request_interval_ms: 0 },
+          adapter: {
+            ...fake_adapter,
+            listSubscriptions: () => null,
+            ping: () => null,
+            session: { ...fake_adapter.session, request_interval_ms: 0 },
+          },
           native_symbols,
           ws_url,
           shard: 0,
+          system_id: "fake.connection.0",
+          attempts: { waitMs: () => 0, spend: () => {}, blockFor: () => {} },
+          backfiller_id: "fake.backfiller",
           instruments: {
             exchange: "fake",
             load: async () => {},
+    refresh: async () => {},
             get: (symbol: string) => instruments.find((it) => it.native_symbol === symbol),
             all: () => instruments,
             fetched_at_ms: () => 0,
@@ -199,6 +233,7 @@ function connect(ws_url: string, native_symbols: readonly string[]) {
           log,
           random: () => 0,
           now_us: () => Math.round((performance.timeOrigin + performance.now()) * 1_000),
+          monotonic_ns: () => Bun.nanoseconds(),
         },
       },
     ],

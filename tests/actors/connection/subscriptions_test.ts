@@ -6,6 +6,7 @@
 import { expect, test } from "bun:test";
 import {
   acknowledge,
+  compareListed,
   isUnanswered,
   markRequested,
   planSubscriptions,
@@ -76,14 +77,14 @@ test("answers about nobody knows what change nothing", () => {
 });
 
 test("a symbol that is unknown or does not trade is refused from the start", () => {
-  const halted = { ...instrument("CD", "C", "D"), status: "halted" };
+  const halted = { ...instrument("CD", "C", "D"), status: "delisted" };
   const planned = planSubscriptions(["AB", "CD", "A/B"], fake_adapter, {
     all: () => [...listed, halted],
     get: (symbol) => (symbol === "CD" ? halted : listing.get(symbol)),
   });
   expect(symbolsIn(planned, "wanted")).toEqual(["AB"]);
   expect(refusedReason(planned)).toBe(
-    "CD: fake does not trade CD: its status is halted; " +
+    "CD: fake does not trade CD: its status is delisted; " +
       "A/B: fake does not list A/B (near matches: AB)",
   );
 });
@@ -105,4 +106,30 @@ test("of many refusals the first five are named", () => {
   const planned = planSubscriptions(many, fake_adapter, { all: () => [], get: () => undefined });
   expect(refusedReason(planned)).toEndWith("; and 3 more");
   expect(refusedReason(requested())).toBeNull();
+});
+
+test("an answer to a request that ends a subscription is none to the one that makes it", () => {
+  const before = requested();
+  expect(acknowledge(before, { request_id: 7, native_symbol: "AB" })).toBe(before);
+  const refusal = { reason: "not subscribed", is_terminal: true };
+  expect(refuse(before, { request_id: 7, native_symbol: "AB", ...refusal })).toBe(before);
+});
+
+test("a list makes acknowledged what it holds, wanted what it lost, and names the rest", () => {
+  const held = acknowledge(requested(), { request_id: 1, native_symbol: null });
+  const compared = compareListed(held, ["AB", "XY"]);
+  expect(compared).toMatchObject({ missing: ["CD"], surplus: ["XY"] });
+  expect(symbolsIn(compared.subscriptions, "acknowledged")).toEqual(["AB"]);
+  expect(symbolsIn(compared.subscriptions, "wanted")).toEqual(["CD"]);
+  // A request under way is left to its own answer, unless the list already holds its symbol.
+  expect(symbolsIn(compared.subscriptions, "requested")).toEqual(["EF"]);
+  const answered = compareListed(requested(), ["EF"]);
+  expect(symbolsIn(answered.subscriptions, "acknowledged")).toEqual(["EF"]);
+  expect(answered.missing).toEqual([]);
+});
+
+test("a symbol counts as refused no longer once the exchange lists it", () => {
+  const late = { request_id: 2, native_symbol: null, reason: "late", is_terminal: false };
+  const { subscriptions } = compareListed(refuse(requested(), late), ["EF"]);
+  expect(symbolsIn(subscriptions, "acknowledged")).toEqual(["EF"]);
 });

@@ -5,8 +5,8 @@
  */
 
 import { expect, test } from "bun:test";
-import { nearMatches, unknownSymbolReason } from "../../../actors/connection/instruments.ts";
-import { instrument } from "./fake_exchange.ts";
+import { nearMatches, unknownSymbolReason } from "../../../actors/rest/instruments.ts";
+import { instrument } from "../connection/fake_exchange.ts";
 
 const binance = [
   ["BTC", "USDT"],

@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from "bun:test";
-import { readRefusal } from "../../../actors/connection/refusal.ts";
+import { readRefusal } from "../../../actors/rest/refusal.ts";
 
 test.each([400, 401, 403, 404, 451])(
   "HTTP %d is for the operator and names the setting",

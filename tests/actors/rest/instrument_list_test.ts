@@ -5,27 +5,35 @@
  */
 
 import { expect, test } from "bun:test";
+import type { CachedInstruments } from "../../../actors/exchanges/instrument_cache.ts";
+import type { Instrument } from "../../../actors/messages.ts";
+import type { GateAnswer } from "../../../actors/rest/gate.ts";
 import {
   createInstrumentList,
   InstrumentsUnavailable,
-} from "../../../actors/connection/instrument_list.ts";
-import { createReachability } from "../../../actors/connection/reachability.ts";
-import type { RestAnswer } from "../../../actors/connection/rest.ts";
-import type { CachedInstruments } from "../../../actors/exchanges/instrument_cache.ts";
-import type { Instrument } from "../../../actors/messages.ts";
-import { fake_adapter, fakeLog, instrument } from "./fake_exchange.ts";
+} from "../../../actors/rest/instrument_list.ts";
+import { createReachability } from "../../../actors/rest/reachability.ts";
+import { fake_adapter, fakeLog, instrument } from "../connection/fake_exchange.ts";
 
 const hour_ms = 3_600_000;
 const ab = instrument("AB", "A", "B");
 const cd = instrument("CD", "C", "D");
 
-function answerWith(...instruments: readonly Instrument[]): RestAnswer {
-  return { kind: "text", text: JSON.stringify(instruments) };
+function answerWith(...instruments: readonly Instrument[]): GateAnswer {
+  return text(JSON.stringify(instruments));
+}
+
+function text(text: string): GateAnswer {
+  return { kind: "text", text, bytes: Buffer.from(text), headers: new Headers() };
+}
+
+function refused(status: number, retry_after: string | null): GateAnswer {
+  return { kind: "refused", status, retry_after, text: "", headers: new Headers() };
 }
 
 function start(options: {
   readonly cached?: CachedInstruments;
-  readonly answers?: readonly RestAnswer[];
+  readonly answers?: readonly GateAnswer[];
   readonly disk_error?: Error;
 }) {
   const answers = [...(options.answers ?? [])];
@@ -38,7 +46,8 @@ function start(options: {
   const list = createInstrumentList({
     adapter: fake_adapter,
     rest_url: "http://fake",
-    getPage: async (url) => {
+    ask: async (url, { weight }) => {
+      expect(weight).toBe(1);
       asked.push(url);
       return answers.shift() ?? { kind: "failed", reason: "connect ECONNREFUSED" };
     },
@@ -91,7 +100,7 @@ test("a list of less than a day is used without asking, an older one is not", as
 });
 
 test("a symbol that does not trade makes the list ask again, every five minutes", async () => {
-  const cached = { fetched_at_ms: 99 * hour_ms, instruments: [ab, { ...cd, status: "halted" }] };
+  const cached = { fetched_at_ms: 99 * hour_ms, instruments: [ab, { ...cd, status: "delisted" }] };
   const { answers, asked, clock, list } = start({ cached, answers: [answerWith(ab)] });
   await list.load(["AB"]);
   expect(asked).toHaveLength(0);
@@ -146,10 +155,11 @@ test("a list stamped in the future is not believed to be fresh", async () => {
 
 test.each([
   [{ kind: "failed", reason: "no answer within 10 s" }, "no answer within 10 s"],
-  [{ kind: "text", text: "<html>" }, "its instrument list cannot be read (not JSON)"],
-  [{ kind: "text", text: "[]" }, "its instrument list is empty"],
-  [{ kind: "refused", status: 503, retry_after: null }, "HTTP 503"],
-] satisfies [RestAnswer, string][])(
+  [text("<html>"), "its instrument list cannot be read (not JSON)"],
+  [text("[]"), "its instrument list is empty"],
+  [refused(503, null), "HTTP 503"],
+  [{ kind: "postponed", wait_ms: 39_500 }, "the request budget has room in 40 s"],
+] satisfies [GateAnswer, string][])(
   "without list and cache %j is the reason",
   async (answer, reason) => {
     const { list } = start({ answers: [answer] });
@@ -162,7 +172,7 @@ test.each([
 
 test("a refusal names the setting, and its Retry-After is kept by all who ask", async () => {
   const { answers, asked, clock, list } = start({
-    answers: [{ kind: "refused", status: 418, retry_after: "120" }],
+    answers: [refused(418, "120")],
   });
   const error = await list.load().catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ is_terminal: false, retry_after_ms: 120_000 });
@@ -174,7 +184,7 @@ test("a refusal names the setting, and its Retry-After is kept by all who ask", 
   await list.load();
   expect([asked.length, list.get("AB")]).toEqual([2, ab]);
 
-  const banned = start({ answers: [{ kind: "refused", status: 451, retry_after: null }] });
+  const banned = start({ answers: [refused(451, null)] });
   expect(await banned.list.load().catch((thrown: unknown) => thrown)).toMatchObject({
     is_terminal: true,
     message: expect.stringContaining("K2_FAKE_REST_URL"),
@@ -186,4 +196,51 @@ test("a disk that refuses costs the cache and not the list", async () => {
   await list.load();
   expect(list.get("AB")).toEqual(ab);
   expect(lines).toEqual(["warn Cannot keep the instrument list of fake: ENOSPC"]);
+});
+
+test("room in the budget is waited for, where it comes soon", async () => {
+  const { answers, asked, lines, list, waits } = start({
+    answers: [
+      { kind: "postponed", wait_ms: 1_100 },
+      { kind: "postponed", wait_ms: 900 },
+    ],
+  });
+  const loaded = list.load();
+  await settle();
+  waits[0]!.end();
+  await settle();
+  answers.push(answerWith(ab));
+  waits[1]!.end();
+  await loaded;
+  expect(waits.map(({ delay_ms }) => delay_ms)).toEqual([1_100, 900]);
+  expect([asked.length, lines.length, list.get("AB")]).toEqual([3, 0, ab]);
+});
+
+test("a budget that is used up for longer is no outage, and is asked when it has room", async () => {
+  const { answers, asked, clock, lines, list } = start({
+    answers: [{ kind: "postponed", wait_ms: 30_000 }],
+  });
+  await list.load().catch((thrown: unknown) => thrown);
+  expect(lines).toEqual([]);
+  answers.push(answerWith(ab));
+  clock.now_ms += 29_999;
+  await list.load().catch((thrown: unknown) => thrown);
+  expect(asked).toHaveLength(1);
+  clock.now_ms += 1;
+  await list.load();
+  expect(list.get("AB")).toEqual(ab);
+});
+
+test("a refresh asks for a list that is five minutes old, though all in it trade", async () => {
+  const { answers, asked, clock, list } = start({ answers: [answerWith(ab)] });
+  await list.load(["AB"]);
+  await list.refresh();
+  expect(asked).toHaveLength(1);
+  clock.now_ms += 5 * 60_000;
+  answers.push(answerWith({ ...ab, status: "halted" }));
+  await list.refresh();
+  expect(list.get("AB")?.status).toBe("halted");
+  clock.now_ms += 5 * 60_000;
+  await expect(list.refresh()).rejects.toThrow("ECONNREFUSED");
+  expect(list.get("AB")?.status).toBe("halted");
 });

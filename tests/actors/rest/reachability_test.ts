@@ -8,8 +8,8 @@ import {
   createReachability,
   simulate_remedy,
   withoutCredentials,
-} from "../../../actors/connection/reachability.ts";
-import { fakeLog } from "./fake_exchange.ts";
+} from "../../../actors/rest/reachability.ts";
+import { fakeLog } from "../connection/fake_exchange.ts";
 
 test("an outage is said once, with reason and remedy, and its end once", () => {
   const { lines, log } = fakeLog();

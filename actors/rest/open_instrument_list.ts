@@ -12,25 +12,29 @@ import {
   writeInstrumentCache,
 } from "../exchanges/instrument_cache.ts";
 import type { Log } from "../settings/log.ts";
+import type { Budget } from "./budget.ts";
+import { createGate } from "./gate.ts";
+import { getPage } from "./get_page.ts";
 import { createInstrumentList, type InstrumentList } from "./instrument_list.ts";
 import type { Reachability } from "./reachability.ts";
-import { getPage } from "./rest.ts";
 
 /** Makes the instrument list of one exchange, with its cache under the data directory. */
 export function openInstrumentList(options: {
   readonly adapter: ExchangeAdapter;
   readonly rest_url: string;
   readonly data_dir: string;
+  /** Of the exchange's REST requests. */
+  readonly budget: Budget;
   readonly reachability: Reachability;
   readonly log: Log;
   /** Aborts when the platform ends. */
   readonly signal: AbortSignal;
 }): InstrumentList {
-  const { data_dir, ...rest } = options;
+  const { budget, data_dir, ...rest } = options;
   const path = instrumentCachePath(data_dir, options.adapter.exchange);
   return createInstrumentList({
     ...rest,
-    getPage,
+    ask: createGate({ rest: options.adapter.rest, budget, getPage, now_ms: Date.now }),
     readCache: () => readInstrumentCache(path),
     writeCache: (cached) => writeInstrumentCache(path, cached),
     now_ms: Date.now,

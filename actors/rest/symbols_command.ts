@@ -12,6 +12,7 @@ import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit
 import type { Invocation, Run } from "../settings/invocation.ts";
 import { createLog } from "../settings/log.ts";
 import { readSettings } from "../settings/settings.ts";
+import { Budget } from "./budget.ts";
 import { openInstrumentList } from "./open_instrument_list.ts";
 
 const columns = ["native_symbol", "symbol", "base_asset", "quote_asset", "status"] as const;
@@ -36,7 +37,8 @@ async function instrumentsOf(invocation: Invocation): Promise<readonly Instrumen
   const adapter = typeof name === "string" ? exchangeNamed(name) : undefined;
   if (adapter === undefined) {
     const given = typeof name === "string" ? ` is "${name}": it` : "";
-    const allowed = exchanges.map(({ exchange }) => exchange).join(" or ");
+    const names = exchanges.map(({ exchange }) => exchange);
+    const allowed = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
     throw new UsageError(`--exchange${given} must be ${allowed}`);
   }
   // An exchange may be asked for its symbols before it is among those that run.
@@ -50,6 +52,8 @@ async function instrumentsOf(invocation: Invocation): Promise<readonly Instrumen
     adapter,
     rest_url,
     data_dir: settings.data_dir,
+    // One request of a process of its own; what the platform spends is in its own budget.
+    budget: new Budget({ rules: adapter.rest.budgets, now_ms: () => performance.now() }),
     reachability: { failed: ignore, succeeded: ignore },
     log: createLog({ format: "text", write: writeLine, now_ms: Date.now }),
     signal: AbortSignal.abort(),

@@ -15,14 +15,17 @@ import type { Instrument } from "../messages.ts";
 import { reasonOf } from "../settings/exit.ts";
 import type { Log } from "../settings/log.ts";
 import { backoffMs, retryAfterMs } from "./backoff.ts";
+import type { AskExchange, GateAnswer } from "./gate.ts";
 import { type Reachability, withoutCredentials } from "./reachability.ts";
 import { readRefusal } from "./refusal.ts";
-import type { GetPage } from "./rest.ts";
 
 /** Age up to which a list is used without asking. */
 const fresh_ms_max = 24 * 3_600_000;
 /** Age up to which a list is believed when it says that a symbol does not trade. */
 const believed_ms_max = 5 * 60_000;
+/** Longest wait for room in the budget, and how often others may take it meanwhile. */
+const room_ms_max = 5_000;
+const room_waits_max = 10;
 /** Growth of the pauses between refreshes in the background. */
 const refresh_backoff = { base_ms: 10_000, cap_ms: 5 * 60_000 };
 
@@ -55,6 +58,12 @@ export interface InstrumentList {
    * @throws {InstrumentsUnavailable} where neither the exchange nor the cache has a list.
    */
   load(native_symbols?: readonly string[]): Promise<void>;
+  /**
+   * Asks the exchange again, unless it gave the list within the last five minutes.
+   *
+   * @throws {InstrumentsUnavailable} where it does not answer; a list that is held stays.
+   */
+  refresh(): Promise<void>;
   get(native_symbol: string): Instrument | undefined;
   /** The whole list in the exchange's order; empty while none is held. */
   all(): readonly Instrument[];
@@ -66,7 +75,8 @@ export interface InstrumentList {
 interface InstrumentListOptions {
   readonly adapter: ExchangeAdapter;
   readonly rest_url: string;
-  readonly getPage: GetPage;
+  /** Through the exchange's gate: the list is paid from the same budget as pages of trades. */
+  readonly ask: AskExchange;
   /** Reads and writes the list on disk. */
   readonly readCache: () => Promise<CachedInstruments | null>;
   readonly writeCache: (cached: CachedInstruments) => Promise<void>;
@@ -98,17 +108,20 @@ export function createInstrumentList(options: InstrumentListOptions): Instrument
     if (cached !== null && held === null) hold(cached);
   }
   function isGoodFor(native_symbols: readonly string[]): boolean {
-    if (held === null) return false;
-    const age_ms = now_ms() - held.fetched_at_ms;
-    // A stamp of the future tells that the clock was moved, and nothing of the list's age.
-    if (age_ms < 0 || age_ms >= fresh_ms_max) return false;
+    const age_ms = ageMs();
+    if (age_ms >= fresh_ms_max) return false;
     return age_ms < believed_ms_max || native_symbols.every(isTrading);
   }
   function isTrading(native_symbol: string): boolean {
     const instrument = by_symbol.get(native_symbol);
     return instrument !== undefined && adapter.isTradable(instrument.status);
   }
-  async function refresh(): Promise<void> {
+  function ageMs(): number {
+    const age_ms = now_ms() - (held?.fetched_at_ms ?? 0);
+    // A stamp of the future tells that the clock was moved, and nothing of the list's age.
+    return held === null || age_ms < 0 ? Number.POSITIVE_INFINITY : age_ms;
+  }
+  async function refreshLater(): Promise<void> {
     if (is_refreshing) return;
     is_refreshing = true;
     for (let attempt = 1; !options.signal.aborted; attempt += 1) {
@@ -127,8 +140,13 @@ export function createInstrumentList(options: InstrumentListOptions): Instrument
         await fetchOnce();
       } catch (error) {
         if (held === null) throw error;
-        refresh();
+        refreshLater();
       }
+    },
+    async refresh() {
+      cache_read ??= readCache();
+      await cache_read;
+      if (ageMs() >= believed_ms_max) await fetchOnce();
     },
     get: (native_symbol) => by_symbol.get(native_symbol),
     all: () => held?.instruments ?? [],
@@ -166,9 +184,10 @@ function createFetcher(
 }
 
 async function fetchInstruments(options: InstrumentListOptions): Promise<CachedInstruments> {
-  const { adapter, getPage, log, now_ms, reachability, rest_url } = options;
+  const { adapter, log, now_ms, reachability, rest_url } = options;
   const url = adapter.instrumentsUrl(rest_url);
-  const answer = await getPage(url);
+  const answer = await askPatiently(options, url);
+  if (answer.kind === "postponed") throw postponed(answer.wait_ms);
   const unavailable = readAnswer(answer, adapter, now_ms());
   if (unavailable instanceof InstrumentsUnavailable) {
     reachability.failed("rest", { url: withoutCredentials(url), reason: unavailable.message });
@@ -184,8 +203,27 @@ async function fetchInstruments(options: InstrumentListOptions): Promise<CachedI
   return fetched;
 }
 
+/** Waits for room in the budget, unless it would be long: then others have to know of it. */
+async function askPatiently(options: InstrumentListOptions, url: string): Promise<GateAnswer> {
+  const weight = options.adapter.rest.instruments_weight;
+  let answer = await options.ask(url, { weight });
+  for (let turn = 0; turn < room_waits_max; turn += 1) {
+    if (answer.kind !== "postponed" || answer.wait_ms > room_ms_max) break;
+    await options.wait(answer.wait_ms);
+    if (options.signal.aborted) break;
+    answer = await options.ask(url, { weight });
+  }
+  return answer;
+}
+
+/** It was not asked: no fault of the exchange, so that nobody is told it could not be reached. */
+function postponed(wait_ms: number): InstrumentsUnavailable {
+  const reason = `the request budget has room in ${Math.ceil(wait_ms / 1_000)} s`;
+  return new InstrumentsUnavailable(reason, { is_terminal: false, retry_after_ms: wait_ms });
+}
+
 function readAnswer(
-  answer: Awaited<ReturnType<GetPage>>,
+  answer: Exclude<GateAnswer, { kind: "postponed" }>,
   adapter: ExchangeAdapter,
   now_ms: number,
 ): readonly Instrument[] | InstrumentsUnavailable {

@@ -5,7 +5,7 @@
  */
 
 import { expect, test } from "bun:test";
-import { backoffMs, retry_after_ms_max, retryAfterMs } from "../../../actors/connection/backoff.ts";
+import { backoffMs, retry_after_ms_max, retryAfterMs } from "../../../actors/rest/backoff.ts";
 
 test("backoffMs() doubles from the base, and stops at the cap", () => {
   const options = { base_ms: 100, cap_ms: 500, random: () => 1 };

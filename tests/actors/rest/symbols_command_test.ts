@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run } from "../../../actors/connection/symbols_command.ts";
 import { exchanges } from "../../../actors/exchanges/mod.ts";
+import { run } from "../../../actors/rest/symbols_command.ts";
 import { FailureError, UsageError } from "../../../actors/settings/exit.ts";
 import type { Flags, Invocation } from "../../../actors/settings/invocation.ts";
 import { readSettings } from "../../../actors/settings/settings.ts";
@@ -35,7 +35,7 @@ function invocation(flags: Flags, environment: Record<string, string>): Invocati
 
 async function runApart(flags: Flags, environment: Record<string, string>) {
   const program = `
-    import { run } from "./actors/connection/symbols_command.ts";
+    import { run } from "./actors/rest/symbols_command.ts";
     process.exit(await run(${JSON.stringify(invocation(flags, environment))}));
   `;
   const child = Bun.spawn([process.execPath, "-e", program], { stdout: "pipe", stderr: "pipe" });
@@ -90,8 +90,8 @@ test("without network and cache it fails with the reason", async () => {
 });
 
 test.each([
-  [{}, "--exchange must be binance or kraken"],
-  [{ exchange: "mtgox" }, '--exchange is "mtgox": it must be binance or kraken'],
+  [{}, "--exchange must be binance, coinbase or kraken"],
+  [{ exchange: "mtgox" }, '--exchange is "mtgox": it must be binance, coinbase or kraken'],
   [{ exchange: "kraken", format: "xml" }, '--format is "xml": it must be table or json'],
 ] satisfies [Flags, string][])("wrong use %j is refused by name", async (flags, message) => {
   const error = await run(invocation(flags, {})).catch((it) => it);

@@ -1,0 +1,172 @@
+/**
+ * What a session does again and again for each of its subscriptions: it compares what the exchange
+ * holds with what it should hold, probes what is silent, and makes anew what brings nothing, each
+ * symbol alone. Called by the session's machine; it writes deliveries, figures and log in place.
+ *
+ * @module
+ */
+
+import type { Probe, Probed } from "../messages.ts";
+import { reasonOf } from "../settings/exit.ts";
+import {
+  attend,
+  noteAcknowledged,
+  noteResubscribed,
+  settleProbe,
+  standingOf,
+} from "./deliveries.ts";
+import {
+  hasRoom,
+  queueUnsubscribe,
+  resubscribeBackoffMs,
+  type SessionContext,
+} from "./session_context.ts";
+import {
+  announceHalted,
+  announceRefused,
+  monotonicMs,
+  nameOf,
+  type Shard,
+  subscriptionFigures,
+} from "./shard.ts";
+import { compareListed, planSubscriptions, symbolsIn, want } from "./subscriptions.ts";
+
+/** Between two questions for the instrument list because of silent symbols. */
+const list_asked_ms_min = 300_000;
+
+/** Shows, logs and records what has become of the subscriptions. */
+export function settleSubscriptions({ session, shard, subscriptions }: SessionContext): void {
+  const now_ms = monotonicMs(shard.input);
+  for (const [native_symbol, { state }] of subscriptions) {
+    const delivery = session.deliveries.get(native_symbol);
+    if (delivery === undefined) continue;
+    if (state !== "acknowledged") delivery.acknowledged_ms = null;
+    else if (delivery.acknowledged_ms === null) noteAcknowledged(delivery, now_ms);
+  }
+  Object.assign(session.figures, subscriptionFigures(subscriptions));
+  announceRefused(shard, subscriptions, session.connection_id);
+}
+
+/** What the exchange holds is made what should be held. */
+export function readList(
+  context: SessionContext,
+  listed: readonly string[],
+): Partial<SessionContext> {
+  const { ended, shard } = context;
+  const { missing, subscriptions, surplus } = compareListed(context.subscriptions, listed);
+  shard.figures.resubscribed_total += missing.length;
+  if (missing.length > 0) {
+    const symbols = missing.join(", ");
+    shard.input.log.warn(
+      `${nameOf(shard)} asks again for what the exchange does not hold: ${symbols}`,
+    );
+  }
+  const unwanted = surplus.filter((symbol) => !ended.has(symbol));
+  return {
+    subscriptions,
+    ...queueUnsubscribe(context, unwanted),
+    ended: new Set([...ended, ...unwanted]),
+  };
+}
+
+/**
+ * Probes what is silent, and makes anew what brings nothing.
+ *
+ * @param backfiller Undefined while it restarts: it is asked at the next look.
+ */
+export function attendSubscriptions(
+  context: SessionContext,
+  backfiller: { send(message: Probe): void } | undefined,
+): Partial<SessionContext> {
+  const { session, shard, subscriptions } = context;
+  const now_ms = monotonicMs(shard.input);
+  announceHalted(shard);
+  const { silent, undelivering } = attend(session.deliveries, {
+    now_ms,
+    isExpected: (symbol) => !shard.halted.has(symbol),
+  });
+  if (silent !== null) {
+    askForHalts(shard, now_ms);
+    probe(context, silent, backfiller);
+  }
+  const anew = hasRoom(context) ? undelivering : [];
+  for (const native_symbol of anew) {
+    const delivery = session.deliveries.get(native_symbol);
+    if (delivery === undefined) continue;
+    const backoffMs = (attempt: number) => resubscribeBackoffMs(shard, attempt);
+    noteResubscribed(delivery, { now_ms, backoffMs });
+  }
+  shard.figures.resubscribed_total += anew.length;
+  showDeliveries(context);
+  if (anew.length === 0) return {};
+  const symbols = anew.join(", ");
+  shard.input.log.warn(`${nameOf(shard)} subscribes anew to what brings nothing: ${symbols}`);
+  return { subscriptions: want(subscriptions, anew), ...queueUnsubscribe(context, anew) };
+}
+
+/** A probe of a silent symbol came back. */
+export function settleSubscriptionProbe({ session, shard }: SessionContext, probed: Probed): void {
+  const delivery = session.deliveries.get(probed.native_symbol);
+  if (delivery === undefined) return;
+  const { clock, input } = shard;
+  settleProbe(delivery, probed.newest, { now_ms: monotonicMs(input), clock });
+}
+
+/** Symbols that the list refused are looked up again; it is asked anew in the background. */
+export function wantRefused(context: SessionContext): Partial<SessionContext> {
+  const { resubscribe_attempt, shard, subscriptions } = context;
+  const { adapter, instruments, native_symbols } = shard.input;
+  logFailure(shard, instruments.load(native_symbols));
+  const planned = planSubscriptions(symbolsIn(subscriptions, "refused"), adapter, instruments);
+  return {
+    subscriptions: new Map([...subscriptions, ...planned]),
+    resubscribe_attempt: resubscribe_attempt + 1,
+  };
+}
+
+/** The list is asked for in the background; that it cannot be had costs nothing now. */
+function logFailure({ input }: Shard, asked: Promise<void>): void {
+  asked.catch((error: unknown) => {
+    const { exchange } = input.adapter;
+    input.log.warn(`Cannot ask ${exchange} for its instruments: ${reasonOf(error)}`);
+  });
+}
+
+/** A symbol may be silent because the exchange has halted it, which the list tells. */
+function askForHalts(shard: Shard, now_ms: number): void {
+  if (now_ms - shard.list_asked_ms < list_asked_ms_min) return;
+  shard.list_asked_ms = now_ms;
+  logFailure(shard, shard.input.instruments.refresh());
+}
+
+function probe(
+  { session, shard }: SessionContext,
+  native_symbol: string,
+  backfiller: { send(message: Probe): void } | undefined,
+): void {
+  const delivery = session.deliveries.get(native_symbol);
+  if (delivery === undefined || backfiller === undefined) return;
+  delivery.probed_ms = monotonicMs(shard.input);
+  backfiller.send({ type: "probe", native_symbol, reply_to: shard.input.system_id });
+}
+
+function showDeliveries({ session, shard }: SessionContext): void {
+  const { not_delivering, quiet } = standingOf(session.deliveries);
+  const { figures } = session;
+  figures.quiet = quiet;
+  figures.halted = shard.halted.size;
+  figures.not_delivering = not_delivering.length;
+  figures.not_delivering_reason =
+    not_delivering.length === 0
+      ? null
+      : `${not_delivering.join(", ")}: acknowledged, and REST shows trades, but none came; ` +
+        "check the spelling and the exchange's announcements";
+  for (const symbol of shard.not_delivering) {
+    if (!not_delivering.includes(symbol)) shard.not_delivering.delete(symbol);
+  }
+  for (const symbol of not_delivering) {
+    if (shard.not_delivering.has(symbol)) continue;
+    shard.not_delivering.add(symbol);
+    shard.input.log.error(`${nameOf(shard)} gets no trade of ${symbol}, which REST shows`);
+  }
+}
