@@ -19,6 +19,8 @@ export class NormalizerInbox {
   next = 0;
   /** How often the item at `next` has been begun. */
   attempts = 0;
+  /** Whether the sink has taken the item at `next`: it is not sent a second time. */
+  is_sent = false;
   /** Over all incarnations. */
   trades_total = 0;
   /** Over all incarnations. */

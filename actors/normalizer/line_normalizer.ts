@@ -66,7 +66,9 @@ function createReader({ adapter, instruments }: KnownExchange) {
     return made;
   }
   return (frame: FrameLine, line: number): LineResult => {
-    const read = readFrame(adapter, frame, instruments);
+    // No exchange sends binary messages: live, too, one becomes a dead letter.
+    if (typeof frame.frame !== "string") return rejected("not_json", frame.frame.toBase64());
+    const read = readFrame(adapter, { ...frame, frame: frame.frame }, instruments);
     if (read.kind === "unreadable") return rejected(read.reason, frame.frame);
     if (read.kind !== "trades") return nothing;
     const receipt: Receipt = {
@@ -85,7 +87,7 @@ function createReader({ adapter, instruments }: KnownExchange) {
 
 function readFrame(
   adapter: ExchangeAdapter,
-  { frame, frame_kind, request }: FrameLine,
+  { frame, frame_kind, request }: FrameLine & { readonly frame: string },
   instruments: readonly Instrument[],
 ): Frame | Page {
   if (frame_kind === "PAGE") return adapter.parsePage(frame, request, instruments);

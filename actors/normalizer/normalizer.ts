@@ -1,21 +1,25 @@
 /**
  * The normalizer of one symbol: an actor that is a plain call, because a trade must not cost a
- * machine's transition. It gives each trade to the sink that it was handed and waits for nothing.
+ * machine's transition. It gives each trade that the symbol's continuity does not know to the sink
+ * that it was handed, and waits for nothing. A trade that is known is counted and not sent again.
  *
  * A crash loses nothing: the inbox outlives the incarnation, and the next one first finishes the
  * message at which the last one died. The item that killed it is tried once more, then becomes a
- * dead letter, and its neighbors go on.
+ * dead letter, and its neighbors go on; its id stays missing, a gap like any other. An item that
+ * the sink had taken is not sent again: only its observing is tried once more.
  *
  * @module
  */
 
 import { fromCallback } from "xstate";
+import type { Continuity } from "../continuity/continuity.ts";
 import type {
   FrameTrades,
   Incarnation,
   Instrument,
   RecordSink,
   Stop,
+  SymbolProgressed,
   WireTrade,
 } from "../messages.ts";
 import { attempts_max, type NormalizerInbox } from "./inbox.ts";
@@ -30,14 +34,16 @@ export interface NormalizerInput {
   readonly native_symbol: string;
   /** The symbol's entry in the newest instrument list; no trade comes before there is one. */
   readonly instrument: () => Instrument | undefined;
-  readonly sink: RecordSink;
+  readonly sink: Pick<RecordSink, "addTrade" | "addDeadLetter">;
   readonly inbox: NormalizerInbox;
+  /** The symbol's, shared with the backfiller; outlives every incarnation. */
+  readonly continuity: Continuity;
 }
 
-/** Receives `FrameTrades` of its symbol, and `Stop`. */
-export const normalizer = fromCallback<FrameTrades | Stop, NormalizerInput>(
+/** Receives `FrameTrades` of its symbol, how far the exchange is with it, and `Stop`. */
+export const normalizer = fromCallback<FrameTrades | SymbolProgressed | Stop, NormalizerInput>(
   ({ input, receive }) => {
-    const { incarnation, inbox } = input;
+    const { continuity, incarnation, inbox } = input;
     const { report } = incarnation;
     const names = createNames(input);
 
@@ -49,6 +55,7 @@ export const normalizer = fromCallback<FrameTrades | Stop, NormalizerInput>(
         if (trade !== undefined) workOnItem(input, names, message, trade);
         inbox.next += 1;
         inbox.attempts = 0;
+        inbox.is_sent = false;
       }
       const last = message.trades.at(-1);
       inbox.message = null;
@@ -66,9 +73,17 @@ export const normalizer = fromCallback<FrameTrades | Stop, NormalizerInput>(
         incarnation.exit({ kind: "normal" });
         return;
       }
+      if (event.type === "symbol_progressed") {
+        const { timestamp } = event;
+        continuity.confirmThrough({ trade_id: Number(event.trade_id), timestamp });
+        return;
+      }
       inbox.message = event;
       work();
     });
+    // Read on demand: a trade must not pay for figures that nobody looks at.
+    const shown = Object.getOwnPropertyDescriptors(continuity.figures);
+    Object.defineProperties(report.figures, shown);
     work();
     report.state = "normalizing";
     incarnation.ready();
@@ -81,16 +96,31 @@ function workOnItem(
   message: FrameTrades,
   trade: WireTrade,
 ): void {
-  const { inbox, sink } = input;
+  const { continuity, inbox, sink } = input;
   if (inbox.attempts >= attempts_max) {
-    deadLetter(input, message, trade);
-    inbox.dead_lettered_total += 1;
+    giveUp(input, message, trade);
     return;
   }
   // Counted before the work, so that the count survives what the work may do.
   inbox.attempts += 1;
-  sink.addTrade(normalizeTrade(trade, names(), message));
-  inbox.trades_total += 1;
+  if (!inbox.is_sent) {
+    const verdict = continuity.judge(trade.trade_id);
+    if (verdict !== "new" && verdict !== "unsequenced") {
+      continuity.dismiss(verdict);
+      return;
+    }
+    sink.addTrade(normalizeTrade(trade, names(), message));
+    inbox.is_sent = true;
+    inbox.trades_total += 1;
+  }
+  continuity.observe(trade);
+}
+
+/** Twice in vain. What was sent is no dead letter: its id stays missing and is fetched again. */
+function giveUp(input: NormalizerInput, message: FrameTrades, trade: WireTrade): void {
+  if (input.inbox.is_sent) return;
+  deadLetter(input, message, trade);
+  input.inbox.dead_lettered_total += 1;
 }
 
 function deadLetter(input: NormalizerInput, message: FrameTrades, trade: WireTrade): void {

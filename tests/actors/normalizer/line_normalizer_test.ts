@@ -72,6 +72,7 @@ test.each([
   ["exchange_unknown", lineOf("{}", { exchange: "mtgox" }), lineOf("{}", { exchange: "mtgox" })],
   ["not_json", lineOf("{"), "{"],
   ["unknown_message", lineOf('{"a":1}'), '{"a":1}'],
+  ["not_json", lineOf("", { frame: null, frame_base64: "AAE=" }), "AAE="],
   ["item_unreadable", lineOf('{"channel":"trade","type":"update","data":[ 7 ]}'), "7"],
 ])("%s: %s is rejected with its own text", (reason, text, item) => {
   expect(normalizeLine(text, 1)).toEqual({ trades: [], rejects: [{ reason, item }] } as never);

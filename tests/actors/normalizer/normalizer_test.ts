@@ -1,12 +1,14 @@
 /**
  * Goal: every trade that a normalizer was given reaches the sink once and in order, whatever
- * crashes; an item that crashes it twice becomes a dead letter and harms no neighbor.
+ * crashes and however often it comes; an item that crashes it twice becomes a dead letter, harms no
+ * neighbor, and stays missing.
  * Method: the real actor with a sink that throws on chosen trades, restarted by hand as a
- * supervisor would, with the same inbox.
+ * supervisor would, with the same inbox and the same continuity.
  */
 
 import { expect, test } from "bun:test";
 import { createActor } from "xstate";
+import { Continuity } from "../../../actors/continuity/continuity.ts";
 import type {
   DeadLetter,
   Exit,
@@ -56,6 +58,16 @@ function createRig(crashes: ReadonlyMap<string, number> = new Map()) {
   const trades: Trade[] = [];
   const letters: DeadLetter[] = [];
   const inbox = new NormalizerInbox();
+  const continuity = new Continuity({
+    exchange: "kraken",
+    native_symbol: "BTC/USD",
+    are_ids_dense: false,
+    gap_grace_ms: 1_000,
+    emit: () => {},
+    now_us: () => 0,
+    now_ms: () => 0,
+    restored: null,
+  });
   let current: Instrument | undefined = instrument;
   const sink = {
     addTrade(trade: Trade) {
@@ -88,6 +100,7 @@ function createRig(crashes: ReadonlyMap<string, number> = new Map()) {
         instrument: () => current,
         sink,
         inbox,
+        continuity,
       },
     });
     actor.subscribe({ error: (error) => errors.push(error) });
@@ -99,6 +112,9 @@ function createRig(crashes: ReadonlyMap<string, number> = new Map()) {
     trades,
     letters,
     inbox,
+    continuity,
+    /** Ids that are missing, as ranges. */
+    missing: () => continuity.state()?.gaps.flatMap(({ remaining }) => remaining),
     setInstrument: (next: Instrument | undefined) => {
       current = next;
     },
@@ -116,7 +132,7 @@ test("normalizer gives every trade of every frame to the sink, in order", () => 
   actor.send(frame(2, "3"));
   expect(ids(rig.trades)).toEqual(["1", "2", "3"]);
   expect(rig.trades[2]).toMatchObject({ symbol: "BTC/USD", frame_sequence: 2, source: "STREAM" });
-  expect(report).toEqual({
+  expect(report).toMatchObject({
     state: "normalizing",
     pid: null,
     figures: {
@@ -124,8 +140,80 @@ test("normalizer gives every trade of every frame to the sink, in order", () => 
       dead_lettered_total: 0,
       last_trade_id: "3",
       last_timestamp: 1_000_003,
+      contiguous_id: 3,
+      duplicates_total: 0,
+      gaps_open: 0,
+      ids_missing: 0,
+      oldest_gap_at: null,
     },
   });
+});
+
+test("normalizer counts what is known or long before the coverage, and does not send it", () => {
+  const rig = createRig();
+  const { actor, report } = rig.start();
+  actor.send(frame(0, "5000", "5001"));
+  actor.send(frame(1, "5001", "5002", "5002", "17"));
+  expect(ids(rig.trades)).toEqual(["5000", "5001", "5002"]);
+  expect(report.figures).toMatchObject({
+    trades_total: 3,
+    duplicates_total: 2,
+    before_coverage_total: 1,
+    contiguous_id: 5_002,
+  });
+});
+
+test("normalizer sends a trade whose id is beyond what a number holds", () => {
+  const rig = createRig();
+  const { actor, report } = rig.start();
+  actor.send(frame(0, "9223372036854775807", "9223372036854775807"));
+  expect(rig.trades).toHaveLength(2);
+  expect(report.figures).toMatchObject({ unsequenced_total: 2 });
+  expect(rig.continuity.state()).toBeNull();
+});
+
+test("normalizer tells the continuity how far the exchange is", () => {
+  const rig = createRig();
+  const { actor, report } = rig.start();
+  actor.send(frame(0, "1", "2"));
+  actor.send({ type: "symbol_progressed", trade_id: "1", timestamp: 9_000_000 });
+  expect(rig.continuity.confirmable()?.through_timestamp).toBe(1_000_002);
+  actor.send({ type: "symbol_progressed", trade_id: "2", timestamp: 9_000_000 });
+  expect(rig.continuity.confirmable()?.through_timestamp).toBe(9_000_000);
+  expect(report.figures.through_at).toBe("1970-01-01T00:00:09.000Z");
+});
+
+test("normalizer that crashed after the sink had taken a trade does not send it again", () => {
+  const rig = createRig();
+  const observe = rig.continuity.observe.bind(rig.continuity);
+  let crashes_left = 1;
+  rig.continuity.observe = (trade) => {
+    if (trade.trade_id === "2" && crashes_left > 0) {
+      crashes_left -= 1;
+      throw new Error("observe");
+    }
+    observe(trade);
+  };
+  rig.start().actor.send(frame(0, "1", "2", "3"));
+  expect(ids(rig.trades)).toEqual(["1", "2"]);
+  rig.start();
+  expect(ids(rig.trades)).toEqual(["1", "2", "3"]);
+  expect(rig.missing()).toEqual([]);
+
+  crashes_left = 2;
+  rig.continuity.observe = (trade) => {
+    if (trade.trade_id === "5" && crashes_left > 0) {
+      crashes_left -= 1;
+      throw new Error("observe");
+    }
+    observe(trade);
+  };
+  rig.start().actor.send(frame(1, "4", "5", "6"));
+  rig.start();
+  rig.start();
+  expect(ids(rig.trades)).toEqual(["1", "2", "3", "4", "5", "6"]);
+  expect(rig.letters).toEqual([]);
+  expect(rig.missing()).toEqual([{ from_id: 5, to_id: 5 }]);
 });
 
 test("normalizer that crashed tries the item again, and loses and doubles nothing", () => {
@@ -163,6 +251,7 @@ test("normalizer gives up an item that crashed it twice, and goes on with the ne
   });
   expect(JSON.parse(Buffer.from(letter!.payload).toString())).toEqual(wire("2"));
   expect(third.report.figures).toMatchObject({ trades_total: 2, dead_lettered_total: 1 });
+  expect(rig.missing()).toEqual([{ from_id: 2, to_id: 2 }]);
 });
 
 test("normalizer gives each of several bad items its own two tries", () => {
