@@ -10,19 +10,26 @@
 
 import {
   type Conversation,
+  dueTo,
   type FrameCache,
   isRecord,
   type Outgoing,
   parseJson,
   silence,
-  trades_per_tick_max,
 } from "./exchange.ts";
-import type { Market, Markets, SimulatedTrade } from "./trade.ts";
+import { SlidingWindow } from "./rules.ts";
+import { type Market, type Markets, type SimulatedTrade, subscribedFrom } from "./trade.ts";
 
 /** Of one message from a client; longer ones end the connection with `oversize_code`. */
 const message_bytes_max = 4_096;
 /** Close code for a message over `message_bytes_max`. */
 const oversize_code = 3_001;
+/** Messages, pings and pongs of a client within a second; more end the connection. */
+const messages_per_second_max = 5;
+/** Streams of one connection; further ones are not subscribed. */
+const streams_max = 1_024;
+/** Payloads of pings that are remembered, to tell a wrong pong from a late one. */
+const payloads_max = 16;
 /** Between two pings of the server. */
 const ping_interval_us = 20_000_000;
 /** A ping unanswered for this long ends the connection. */
@@ -37,6 +44,12 @@ const methods = [
   "SET_PROPERTY",
   "GET_PROPERTY",
 ] as const;
+
+/** What a request is answered, and the rules it broke. */
+interface Answer {
+  readonly value: unknown;
+  readonly broken?: readonly string[];
+}
 
 /** How a connection wants its frames. */
 interface BinanceForm {
@@ -97,6 +110,12 @@ export class BinanceConversation implements Conversation {
   #next_ping_us = 0;
   /** Pings not yet answered, payload to time; bounded by the deadline over the interval. */
   readonly #pings = new Map<string, number>();
+  /** Payloads of the last pings, answered or not. */
+  readonly #payloads: string[] = [];
+  readonly #messages = new SlidingWindow({
+    events_max: messages_per_second_max,
+    window_us: 1_000_000,
+  });
 
   constructor(options: {
     readonly markets: Markets;
@@ -113,26 +132,37 @@ export class BinanceConversation implements Conversation {
   open(now_us: number): Outgoing {
     this.#opened_us = now_us;
     this.#next_ping_us = now_us + ping_interval_us;
-    for (const name of this.#names) this.#subscribe(name, now_us);
-    return silence;
+    return this.#subscribeAll(this.#names, now_us);
   }
 
   receive(text: string, now_us: number): Outgoing {
-    if (Buffer.byteLength(text) > message_bytes_max)
-      return { frames: [], close: { code: oversize_code, reason: "Message too long" } };
-    return { frames: [JSON.stringify(this.#answer(text, now_us))] };
+    if (Buffer.byteLength(text) > message_bytes_max) {
+      const close = { code: oversize_code, reason: "Message too long" };
+      return { frames: [], close, broken: ["binance.message_too_long"] };
+    }
+    const excess = this.#counted(now_us);
+    if (excess.close !== undefined) return excess;
+    const { value, broken } = this.#answer(text, now_us);
+    return { frames: [JSON.stringify(value)], ...(broken === undefined ? {} : { broken }) };
   }
 
-  pong(payload: string): void {
+  pinged(now_us: number): Outgoing {
+    return this.#counted(now_us);
+  }
+
+  pong(payload: string, now_us: number): Outgoing {
+    const counted = this.#counted(now_us);
     if (this.#pings.has(payload)) this.#pings.clear();
+    // Empty pongs are allowed: they are the unsolicited ones.
+    if (payload === "" || this.#payloads.includes(payload)) return counted;
+    return { ...counted, broken: [...(counted.broken ?? []), "binance.pong_payload_wrong"] };
   }
 
   tick(now_us: number): Outgoing {
     const frames: string[] = [];
     for (const [name, stream] of this.#streams) {
       if (stream === null) continue;
-      const due = stream.market.indexAt(now_us);
-      const to = Math.min(due, stream.next + trades_per_tick_max);
+      const to = dueTo(stream.market, { next: stream.next, now_us });
       if (to <= stream.next) continue;
       const made = this.#tradeFrames(name, {
         market: stream.market,
@@ -145,7 +175,11 @@ export class BinanceConversation implements Conversation {
     }
     const [oldest_ping_us] = this.#pings.values();
     if (oldest_ping_us !== undefined && now_us - oldest_ping_us >= pong_deadline_us)
-      return { frames, close: { code: 1008, reason: "Pong timeout" } };
+      return {
+        frames,
+        close: { code: 1008, reason: "Pong timeout" },
+        broken: ["binance.pong_late"],
+      };
     if (now_us - this.#opened_us >= connection_lifetime_us)
       return { frames, close: { code: 1001, reason: "Connection reached its 24 hours" } };
     if (now_us < this.#next_ping_us) return { frames };
@@ -153,6 +187,8 @@ export class BinanceConversation implements Conversation {
     this.#next_ping_us = now_us + ping_interval_us;
     const ping = String(Math.floor(now_us / 1_000));
     this.#pings.set(ping, now_us);
+    this.#payloads.push(ping);
+    if (this.#payloads.length > payloads_max) this.#payloads.shift();
     return { frames, ping };
   }
 
@@ -170,7 +206,8 @@ export class BinanceConversation implements Conversation {
     const form = this.#form;
     return this.#cache.frames({
       key: `${name} ${form.unit} ${form.is_combined}`,
-      range: `${from} ${to} ${now_us}`,
+      // A flood is sent as it was made ready, whenever that was.
+      range: market.flood === undefined ? `${from} ${to} ${now_us}` : `${from} ${to}`,
       make() {
         const { native_symbol } = market.instrument;
         const options = { ...form, native_symbol, event_us: now_us };
@@ -179,18 +216,37 @@ export class BinanceConversation implements Conversation {
     });
   }
 
+  /** Counts a message of whatever kind; over the limit the connection ends. */
+  #counted(now_us: number): Outgoing {
+    if (!this.#messages.exceeds(now_us)) return silence;
+    const close = { code: 1008, reason: "Too many requests" };
+    return { frames: [], close, broken: ["binance.messages_per_second"] };
+  }
+
+  #subscribeAll(names: readonly string[], now_us: number): Outgoing {
+    for (const name of names) {
+      if (!this.#streams.has(name) && this.#streams.size >= streams_max)
+        return { frames: [], broken: ["binance.streams_per_connection"] };
+      this.#subscribe(name, now_us);
+    }
+    return silence;
+  }
+
   #subscribe(name: string, now_us: number): void {
     if (this.#streams.has(name)) return;
     const symbol = name.endsWith("@trade") ? name.slice(0, -"@trade".length) : "";
     const market =
       symbol === symbol.toLowerCase() ? this.#markets.get(symbol.toUpperCase()) : undefined;
-    this.#streams.set(name, market === undefined ? null : { market, next: market.indexAt(now_us) });
+    this.#streams.set(
+      name,
+      market === undefined ? null : { market, next: subscribedFrom(market, now_us) },
+    );
   }
 
-  #answer(text: string, now_us: number): unknown {
+  #answer(text: string, now_us: number): Answer {
     const message = parseJson(text);
     if (message === undefined)
-      return { code: 3, msg: "Invalid JSON: expected value at line 1 column 1" };
+      return { value: { code: 3, msg: "Invalid JSON: expected value at line 1 column 1" } };
     if (!isRecord(message) || message.method === undefined)
       return invalid(`missing field \`method\` at line 1 column ${text.length}`);
     const { method, id } = message;
@@ -209,21 +265,22 @@ export class BinanceConversation implements Conversation {
   #perform(
     method: (typeof methods)[number],
     { params, id, now_us }: { params: readonly unknown[]; id: unknown; now_us: number },
-  ): unknown {
+  ): Answer {
     switch (method) {
       case "SUBSCRIBE":
       case "UNSUBSCRIBE": {
         const names = params.filter((name) => typeof name === "string");
         if (names.length !== params.length) return invalid("stream names must be strings");
-        for (const name of names) {
-          if (method === "SUBSCRIBE") this.#subscribe(name, now_us);
-          else this.#streams.delete(name);
+        if (method === "SUBSCRIBE") {
+          const { broken = [] } = this.#subscribeAll(names, now_us);
+          return { value: { result: null, id }, broken };
         }
-        return { result: null, id };
+        for (const name of names) this.#streams.delete(name);
+        return { value: { result: null, id } };
       }
       case "LIST_SUBSCRIPTIONS":
         if (params.length > 0) return invalid("too many parameters");
-        return { result: [...this.#streams.keys()], id };
+        return { value: { result: [...this.#streams.keys()], id } };
       case "SET_PROPERTY":
       case "GET_PROPERTY":
         return this.#property(method, { params, id });
@@ -235,23 +292,24 @@ export class BinanceConversation implements Conversation {
   #property(
     method: "SET_PROPERTY" | "GET_PROPERTY",
     { params, id }: { params: readonly unknown[]; id: unknown },
-  ): unknown {
+  ): Answer {
     const [name, value, ...surplus] = params;
     if (typeof name !== "string") return invalid("property name must be a string");
     if (surplus.length > 0) return invalid("too many parameters");
-    if (name !== "combined") return { code: 0, msg: "Unknown property", id };
+    if (name !== "combined") return { value: { code: 0, msg: "Unknown property", id } };
     if (method === "GET_PROPERTY") {
       if (value !== undefined) return invalid("too many parameters");
-      return { result: this.#form.is_combined, id };
+      return { value: { result: this.#form.is_combined, id } };
     }
-    if (typeof value !== "boolean") return { code: 1, msg: "Invalid value type: expected Boolean" };
+    if (typeof value !== "boolean")
+      return { value: { code: 1, msg: "Invalid value type: expected Boolean" } };
     this.#form.is_combined = value;
-    return { result: null, id };
+    return { value: { result: null, id } };
   }
 }
 
-function invalid(reason: string): { readonly code: 2; readonly msg: string } {
-  return { code: 2, msg: `Invalid request: ${reason}` };
+function invalid(reason: string): Answer {
+  return { value: { code: 2, msg: `Invalid request: ${reason}` } };
 }
 
 /** A 64-bit integer, up to 36 letters and digits, or null. */

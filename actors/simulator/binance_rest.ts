@@ -9,9 +9,14 @@
 
 import { timeIn } from "./binance.ts";
 import { productText } from "./digits.ts";
-import { parseJson, type RestAnswer, type RestRequest } from "./exchange.ts";
-import type { Instrument } from "./instruments.ts";
-import { latestTrades, type Market, type Markets, type SimulatedTrade } from "./trade.ts";
+import { parseJson, type RestAnswer, type RestRequest, type RestSubject } from "./exchange.ts";
+import {
+  latestTrades,
+  type Market,
+  type Markets,
+  type SimulatedTrade,
+  tradesFrom,
+} from "./trade.ts";
 
 /** Weight that one address may use in a minute. */
 const weight_per_minute_max = 6_000;
@@ -25,6 +30,25 @@ interface Failure {
 }
 
 type Endpoint = (request: RestRequest) => unknown;
+
+/** What a request is about, or undefined if its path is not under `/api/v3`. */
+export function binanceSubject(request: RestRequest, markets: Markets): RestSubject | undefined {
+  const { path, query } = request;
+  if (!path.startsWith("/api/v3/")) return undefined;
+  const asked = query.get("symbol");
+  const native_symbol = asked !== null && markets.has(asked) ? asked : null;
+  switch (path.slice("/api/v3".length)) {
+    case "/trades":
+    case "/historicalTrades":
+      return { kind: "trades", asked, native_symbol };
+    case "/exchangeInfo":
+      return { kind: "instruments", asked, native_symbol };
+    case "/time":
+      return { kind: "time", asked, native_symbol };
+    default:
+      return { kind: "other", asked, native_symbol };
+  }
+}
 
 /** Binance's REST over some markets. Keeps the weight used in the current minute. */
 export class BinanceRest {
@@ -62,12 +86,14 @@ export class BinanceRest {
             "weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling.",
         }),
         headers: { ...headers, "retry-after": retry_after },
+        broken: ["binance.rest_weight"],
       };
     }
     const value = endpoint.perform(request);
-    if (!isFailure(value)) return { status: 200, body: JSON.stringify(value), headers };
+    const { weight } = endpoint;
+    if (!isFailure(value)) return { status: 200, body: JSON.stringify(value), headers, weight };
     const { code, msg } = value;
-    return { status: value.status, body: JSON.stringify({ code, msg }), headers };
+    return { status: value.status, body: JSON.stringify({ code, msg }), headers, weight };
   }
 
   #endpoint(path: string): { weight: number; perform: Endpoint } | undefined {
@@ -99,7 +125,7 @@ export class BinanceRest {
     for (const symbol of wanted) {
       const market = this.#markets.get(symbol);
       if (market === undefined) return failure(-1121, "Invalid symbol.");
-      listed.push(symbolInfo(market.instrument));
+      listed.push(symbolInfo(market));
     }
     return {
       timezone: "UTC",
@@ -137,19 +163,14 @@ export class BinanceRest {
     const trades =
       from_id === undefined
         ? latestTrades(market, { count, time_us: now_us })
-        : tradesFrom(market, { from_id, count, now_us });
+        : tradesFrom(market, {
+            from: Math.max(0, from_id - market.instrument.first_trade_id),
+            to: market.indexAt(now_us),
+            count,
+          });
     const unit = unitOf(request);
     return trades.map((trade) => tradeItem(trade, unit));
   }
-}
-
-function tradesFrom(
-  market: Market,
-  options: { readonly from_id: number; readonly count: number; readonly now_us: number },
-): SimulatedTrade[] {
-  const from = Math.max(0, options.from_id - market.instrument.first_trade_id);
-  const to = Math.min(from + options.count, market.indexAt(options.now_us));
-  return to > from ? market.tradesIn(from, to) : [];
 }
 
 function tradeItem(trade: SimulatedTrade, unit: "milliseconds" | "microseconds"): unknown {
@@ -164,11 +185,11 @@ function tradeItem(trade: SimulatedTrade, unit: "milliseconds" | "microseconds")
   };
 }
 
-function symbolInfo(instrument: Instrument): unknown {
+function symbolInfo({ instrument, is_halted = false }: Market): unknown {
   const { native_symbol, base, quote, price_decimals, quantity_decimals } = instrument;
   return {
     symbol: native_symbol,
-    status: "TRADING",
+    status: is_halted ? "HALT" : "TRADING",
     baseAsset: base,
     baseAssetPrecision: 8,
     quoteAsset: quote,

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit.ts";
 import { type Simulator, type SimulatorOptions, startSimulator } from "./server.ts";
 
@@ -16,12 +17,22 @@ interface SimulateInvocation {
 }
 
 const hostname = "127.0.0.1";
-const default_symbols = { binance: "BTCUSDT,ETHUSDT", kraken: "BTC/USD,ETH/USD" } as const;
+const default_symbols = {
+  binance: "BTCUSDT,ETHUSDT",
+  kraken: "BTC/USD,ETH/USD",
+  coinbase: "BTC-USD,ETH-USD",
+} as const;
+/** Trades of each symbol in a flood whose size is not given. */
+const flood_trades = 100_000;
+const flood_trades_max = 5_000_000;
 
 /**
  * Runs the simulator until it is told to end.
  *
- * Flags `rate` (trades/s over the configured symbols) and `seed` (whole number, default 1).
+ * Flags `rate` (trades/s over the configured symbols), `seed` (whole number, default 1), `faults`
+ * (a file of faults, one JSON object a line, each with `at_s` since the start where it is not to
+ * begin at once), `relay` (so that frames can be cut in their middle; on by itself where the file
+ * asks for it) and `flood` (alone, or with the trades of each symbol).
  * Environment: `K2_SIMULATOR_PORT` (default: a free port), `K2_SIMULATOR_OUTPUT=json`,
  * `K2_END_WITH_STDIN=1`, and `K2_EXCHANGES`, `K2_<EXCHANGE>_SYMBOLS` for the rate's division.
  *
@@ -31,7 +42,7 @@ const default_symbols = { binance: "BTCUSDT,ETHUSDT", kraken: "BTC/USD,ETH/USD" 
  */
 export async function run(invocation: SimulateInvocation): Promise<number> {
   const { environment } = invocation;
-  const simulator = startOrSay(optionsOf(invocation));
+  const simulator = startOrSay({ ...optionsOf(invocation), ...faultsOf(invocation) });
   process.stdout.write(readyText(simulator.port, environment.K2_SIMULATOR_OUTPUT));
   await untilTold(environment.K2_END_WITH_STDIN);
   await simulator.stop();
@@ -58,7 +69,9 @@ export function readyText(port: number, format: string | undefined): string {
     `K2_BINANCE_WS_URL=ws://${hostname}:${port}\n` +
     `K2_BINANCE_REST_URL=http://${hostname}:${port}\n` +
     `K2_KRAKEN_WS_URL=ws://${hostname}:${port}/v2\n` +
-    `K2_KRAKEN_REST_URL=http://${hostname}:${port}\n`
+    `K2_KRAKEN_REST_URL=http://${hostname}:${port}\n` +
+    `K2_COINBASE_WS_URL=ws://${hostname}:${port}\n` +
+    `K2_COINBASE_REST_URL=http://${hostname}:${port}\n`
   );
 }
 
@@ -92,7 +105,58 @@ export function optionsOf({ flags, environment }: SimulateInvocation): Simulator
       environment[`K2_${exchange.toUpperCase()}_SYMBOLS`] ?? symbols,
     );
   }
-  return { port, hostname, rate, seed, native_symbols };
+  const options = { port, hostname, rate, seed, native_symbols };
+  return { ...options, ...(flags.relay === true ? { relay: true } : {}), ...floodOf(flags.flood) };
+}
+
+/**
+ * The faults of the file that `--faults` names.
+ *
+ * @throws {UsageError} if it cannot be read or a line is not JSON.
+ */
+export function faultsOf({ flags }: SimulateInvocation): Pick<SimulatorOptions, "faults"> {
+  const { faults: path } = flags;
+  if (path === undefined) return {};
+  if (typeof path !== "string" || path === "")
+    throw new UsageError(`--faults must be a file: current value is ${path}`);
+  const faults = linesOf(path).flatMap((line, index): unknown[] => {
+    if (line.trim() === "") return [];
+    try {
+      return [JSON.parse(line)];
+    } catch (error) {
+      throw new UsageError(`${path} must hold one JSON object a line: line ${index + 1} is not`, {
+        cause: error,
+      });
+    }
+  });
+  return { faults };
+}
+
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8").split("\n");
+  } catch (error) {
+    throw new UsageError(`Cannot read the faults in ${path} (${reasonOf(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+/** A flood of the usual size for the bare flag, of the given one for a number. */
+function floodOf(value: unknown): Pick<SimulatorOptions, "flood"> {
+  if (value === undefined || value === false) return {};
+  const trades_per_symbol = value === true ? flood_trades : (numberOf(value) ?? flood_trades);
+  const is_allowed =
+    Number.isInteger(trades_per_symbol) &&
+    trades_per_symbol > 0 &&
+    trades_per_symbol <= flood_trades_max;
+  if (!is_allowed) {
+    throw new UsageError(
+      `--flood must be a whole number of trades from 1 to ${flood_trades_max}: ` +
+        `current value is ${value}`,
+    );
+  }
+  return { flood: { trades_per_symbol } };
 }
 
 function listOf(text: string): string[] {

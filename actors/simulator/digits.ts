@@ -40,3 +40,12 @@ function decimalsOf(text: string): number {
   const point = text.indexOf(".");
   return point < 0 ? 0 : text.length - point - 1;
 }
+
+/** A decimal without its exponent: `4e-8` becomes `0.00000004`; other texts stay as they are. */
+export function plainText(text: string): string {
+  const [, whole, fraction = "", exponent] = /^(\d+)(?:\.(\d+))?e-(\d+)$/.exec(text) ?? [];
+  if (whole === undefined) return text;
+  const decimals = fraction.length + Number(exponent);
+  const digits = (whole + fraction).padStart(decimals + 1, "0");
+  return `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
+}

@@ -155,10 +155,14 @@ function tradeMaker(instrument: Instrument, salt: number) {
   };
 }
 
-/** Binance pads every decimal to 8 digits; Kraken's WebSocket drops trailing zeros but one. */
+/**
+ * Binance pads every decimal to 8 digits; Kraken's WebSocket drops trailing zeros but one; Coinbase
+ * writes as many digits as the product has.
+ */
 function digitsOf(instrument: Instrument): (units: number, decimals: number) => string {
   if (instrument.exchange === "binance")
     return (units, decimals) => withDecimals(decimalText(units, decimals), 8);
+  if (instrument.exchange === "coinbase") return decimalText;
   return (units, decimals) => withoutTrailingZeros(decimalText(units, decimals));
 }
 

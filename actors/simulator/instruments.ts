@@ -10,7 +10,7 @@ import type { TapeName } from "./tape.ts";
 
 /** One market of one exchange. */
 export interface Instrument {
-  readonly exchange: "binance" | "kraken";
+  readonly exchange: "binance" | "kraken" | "coinbase";
   readonly native_symbol: string;
   /** The exchange's REST names of the two legs: `BTC` on Binance, `XXBT` on Kraken. */
   readonly base: string;
@@ -38,9 +38,9 @@ export interface KrakenInstrument extends Instrument {
 }
 
 // [base, quote, price, price_decimals, quantity, quantity_decimals, trades_per_second, first id]
-type BinanceRow = readonly [string, string, number, number, number, number, number, number];
+type PlainRow = readonly [string, string, number, number, number, number, number, number];
 
-const binance_rows: readonly BinanceRow[] = [
+const binance_rows: readonly PlainRow[] = [
   ["BTC", "USDT", 90_000, 2, 0.01, 5, 2, 5_700_000_000],
   ["ETH", "USDT", 3_000, 2, 0.2, 4, 2, 3_100_000_000],
   ["SOL", "USDT", 140, 2, 5, 3, 2, 1_600_000_000],
@@ -69,6 +69,39 @@ export const binance_instruments: readonly Instrument[] = binance_rows.map(
     trades_per_second: rate,
     first_trade_id: first_id,
     tape: base + quote === "BTCUSDT" ? "binance_btcusdt" : undefined,
+  }),
+);
+
+// [base, quote, price, price_decimals, quantity, quantity_decimals, trades_per_second, first id]
+const coinbase_rows: readonly PlainRow[] = [
+  ["BTC", "USD", 90_000, 2, 0.01, 8, 2, 890_000_000],
+  ["ETH", "USD", 3_000, 2, 0.2, 8, 2, 690_000_000],
+  ["SOL", "USD", 140, 2, 5, 8, 2, 320_000_000],
+  ["XRP", "USD", 2.1, 4, 300, 6, 2, 180_000_000],
+  ["DOGE", "USD", 0.14, 5, 3_000, 1, 1, 150_000_000],
+  ["ADA", "USD", 0.42, 4, 900, 8, 1, 170_000_000],
+  ["LINK", "USD", 13.2, 5, 30, 2, 1, 190_000_000],
+  ["LTC", "USD", 82, 2, 5, 8, 1, 210_000_000],
+  ["AVAX", "USD", 13.8, 2, 30, 8, 1, 120_000_000],
+  ["BTC", "EUR", 77_000, 2, 0.01, 8, 1, 110_000_000],
+  ["ETH", "BTC", 0.0333, 5, 0.3, 8, 1, 90_000_000],
+  ["SHIB", "USD", 0.0000085, 8, 900_000, 0, 1, 130_000_000],
+];
+
+/** Coinbase Exchange's list. Names and increments as its products have them. */
+export const coinbase_instruments: readonly Instrument[] = coinbase_rows.map(
+  ([base, quote, price, price_decimals, quantity, quantity_decimals, rate, first_id]) => ({
+    exchange: "coinbase",
+    native_symbol: `${base}-${quote}`,
+    base,
+    quote,
+    price,
+    price_decimals,
+    quantity,
+    quantity_decimals,
+    trades_per_second: rate,
+    first_trade_id: first_id,
+    tape: undefined,
   }),
 );
 

@@ -10,17 +10,27 @@
 
 import {
   type Conversation,
+  dueTo,
   type FrameCache,
   isRecord,
   type Outgoing,
   parseJson,
   silence,
-  trades_per_tick_max,
 } from "./exchange.ts";
-import { latestTrades, type Market, type Markets, type SimulatedTrade } from "./trade.ts";
+import { Allowance, Refusals } from "./rules.ts";
+import {
+  latestTrades,
+  type Market,
+  type Markets,
+  type SimulatedTrade,
+  subscribedFrom,
+  tradesBefore,
+} from "./trade.ts";
 
 /** How many past trades a snapshot holds. */
 const snapshot_trades = 50;
+/** Messages of a client; Kraken publishes no numbers, these are what careful clients keep to. */
+const messages_allowed = { burst: 10, per_second: 20 } as const;
 /** A connection that was asked for trades hears something at least this often. */
 const heartbeat_interval_us = 1_000_000;
 /** A connection that never asks for a subscription is closed after this long. */
@@ -42,10 +52,10 @@ export function tradesFrame(
   return `{"channel":"trade","type":"${type}","data":[${items.join(",")}]}`;
 }
 
-/** The frame that greets a connection. `connection_id` goes beyond 2^53, as the real ones do. */
-function statusFrame(connection_id: bigint): string {
+/** Greets a connection or ends it. `connection_id` goes beyond 2^53, as the real ones do. */
+function statusFrame(system: "online" | "maintenance", connection_id: bigint): string {
   return (
-    `{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online",` +
+    `{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"${system}",` +
     `"api_version":"v2","connection_id":${connection_id}}]}`
   );
 }
@@ -61,6 +71,8 @@ interface Request {
   readonly snapshot: boolean;
   readonly req_id: number | undefined;
   readonly now_us: number;
+  /** Takes the rules that it breaks. */
+  readonly broken: string[];
 }
 
 /** One client of Kraken's WebSocket. */
@@ -68,6 +80,8 @@ export class KrakenConversation implements Conversation {
   readonly #markets: Markets;
   readonly #cache: FrameCache;
   readonly #connection_id: bigint;
+  readonly #refusals: Refusals;
+  readonly #messages = new Allowance(messages_allowed);
   readonly #subscriptions = new Map<string, { readonly market: Market; next: number }>();
   #opened_us = 0;
   #last_sent_us = 0;
@@ -77,30 +91,41 @@ export class KrakenConversation implements Conversation {
     readonly markets: Markets;
     readonly cache: FrameCache;
     readonly connection_id: bigint;
+    readonly refusals?: Refusals;
   }) {
     this.#markets = options.markets;
     this.#cache = options.cache;
     this.#connection_id = options.connection_id;
+    this.#refusals = options.refusals ?? new Refusals();
   }
 
   open(now_us: number): Outgoing {
     this.#opened_us = now_us;
     this.#last_sent_us = now_us;
-    return { frames: [statusFrame(this.#connection_id)] };
+    return { frames: [statusFrame("online", this.#connection_id)] };
   }
 
   receive(text: string, now_us: number): Outgoing {
     this.#last_sent_us = now_us;
-    return { frames: this.#answer(text, now_us) };
+    if (this.#messages.exceeds(now_us))
+      return { frames: [`{"Error":"Exceeded msg rate"}`], broken: ["kraken.message_rate"] };
+    const broken: string[] = [];
+    return { frames: this.#answer(text, { now_us, broken }), broken };
   }
 
-  pong(): void {}
+  pinged(): Outgoing {
+    return silence;
+  }
+
+  pong(): Outgoing {
+    return silence;
+  }
 
   tick(now_us: number): Outgoing {
     const frames: string[] = [];
     for (const subscription of this.#subscriptions.values()) {
       const { market, next } = subscription;
-      const to = Math.min(market.indexAt(now_us), next + trades_per_tick_max);
+      const to = dueTo(market, { next, now_us });
       if (to <= next) continue;
       for (const frame of this.#updates(market, { from: next, to })) frames.push(frame);
       subscription.next = to;
@@ -118,7 +143,10 @@ export class KrakenConversation implements Conversation {
   }
 
   shutdown(): Outgoing {
-    return { frames: [], close: { code: 1001, reason: "Going away" } };
+    return {
+      frames: [statusFrame("maintenance", this.#connection_id)],
+      close: { code: 1001, reason: "Going away" },
+    };
   }
 
   #updates(market: Market, { from, to }: { from: number; to: number }): string[] {
@@ -128,16 +156,15 @@ export class KrakenConversation implements Conversation {
       range: `${from} ${to}`,
       make() {
         const frames: string[] = [];
-        for (let start = from; start < to; start += trades_per_frame_max) {
-          const trades = market.tradesIn(start, Math.min(to, start + trades_per_frame_max));
+        for (const trades of framesIn(market, { from, to }))
           frames.push(tradesFrame("update", { native_symbol, trades }));
-        }
         return frames;
       },
     });
   }
 
-  #answer(text: string, now_us: number): string[] {
+  #answer(text: string, about_us: { now_us: number; broken: string[] }): string[] {
+    const { now_us, broken } = about_us;
     const message = parseJson(text);
     if (!isRecord(message)) return [refusal({ method: "error", now_us }, "Malformed request")];
     const { method } = message;
@@ -157,27 +184,59 @@ export class KrakenConversation implements Conversation {
       return [refusal(about, "Symbol(s) must be a list of strings")];
     const symbols = params.symbol.map((symbol) => String(symbol));
     const snapshot = params.snapshot === true;
-    return symbols.flatMap((symbol) => this.#perform({ ...about, snapshot }, symbol));
+    return symbols.flatMap((symbol) => this.#perform({ ...about, snapshot, broken }, symbol));
   }
 
   #perform(request: Request, symbol: string): string[] {
-    const { method, req_id, snapshot, now_us } = request;
+    const { method, req_id, snapshot, now_us, broken } = request;
     const market = this.#markets.get(symbol);
     const about = { method, req_id, symbol, now_us };
-    if (market === undefined) return [refusal(about, `Currency pair not supported ${symbol}`)];
+    if (market === undefined) {
+      if (this.#refusals.isRepeated(symbol, now_us)) broken.push("kraken.unknown_symbol_again");
+      return [refusal(about, `Currency pair not supported ${symbol}`)];
+    }
     if (method === "unsubscribe") {
       if (!this.#subscriptions.delete(symbol)) return [refusal(about, "Subscription Not Found")];
       return [acceptance(about, { channel: "trade", symbol })];
     }
-    if (this.#subscriptions.has(symbol)) return [refusal(about, "Already subscribed")];
-    this.#subscriptions.set(symbol, { market, next: market.indexAt(now_us) });
+    if (this.#subscriptions.has(symbol)) {
+      broken.push("kraken.already_subscribed");
+      return [refusal(about, "Already subscribed")];
+    }
+    this.#subscriptions.set(symbol, { market, next: subscribedFrom(market, now_us) });
     const frames = [acceptance(about, { channel: "trade", snapshot, symbol })];
     if (snapshot) {
-      const trades = latestTrades(market, { count: snapshot_trades, time_us: now_us });
+      const trades =
+        market.flood === undefined
+          ? latestTrades(market, { count: snapshot_trades, time_us: now_us })
+          : tradesBefore(market, { count: snapshot_trades, to: market.flood.from });
       frames.push(tradesFrame("snapshot", { native_symbol: symbol, trades }));
     }
     return frames;
   }
+}
+
+/**
+ * The trades of one frame each: all that fell due together, but in a flood, where everything is
+ * due, only trades of one time, as orders that are filled by several others give them.
+ */
+function framesIn(
+  market: Market,
+  { from, to }: { readonly from: number; readonly to: number },
+): SimulatedTrade[][] {
+  const frames: SimulatedTrade[][] = [];
+  let frame: SimulatedTrade[] = [];
+  for (const trade of market.tradesIn(from, to)) {
+    const is_full = frame.length >= trades_per_frame_max;
+    const is_apart = market.flood !== undefined && frame[0]?.timestamp !== trade.timestamp;
+    if (is_full || is_apart) {
+      if (frame.length > 0) frames.push(frame);
+      frame = [];
+    }
+    frame.push(trade);
+  }
+  if (frame.length > 0) frames.push(frame);
+  return frames;
 }
 
 interface About {

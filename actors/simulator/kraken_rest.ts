@@ -8,11 +8,17 @@
  * @module
  */
 
-import { decimalText, withDecimals } from "./digits.ts";
-import type { RestAnswer, RestRequest } from "./exchange.ts";
+import { decimalText, plainText, withDecimals } from "./digits.ts";
+import type { RestAnswer, RestRequest, RestSubject } from "./exchange.ts";
 import { type KrakenInstrument, kraken_assets } from "./instruments.ts";
 import { isoText } from "./kraken.ts";
-import { latestTrades, type Market, type Markets, type SimulatedTrade } from "./trade.ts";
+import {
+  latestTrades,
+  type Market,
+  type Markets,
+  type SimulatedTrade,
+  tradesFrom,
+} from "./trade.ts";
 
 const count_default = 1_000;
 const count_max = 1_000;
@@ -35,8 +41,26 @@ export class KrakenRest {
     this.#markets = markets;
     this.#instruments = instruments;
     for (const instrument of instruments) {
-      for (const name of [instrument.key, instrument.altname, instrument.wsname])
-        this.#by_name.set(name, instrument);
+      const { key, altname, wsname, native_symbol } = instrument;
+      for (const name of [key, altname, wsname, native_symbol]) this.#by_name.set(name, instrument);
+    }
+  }
+
+  /** What a request is about, or undefined if its path is not under `/0`. */
+  subjectOf({ path, query }: RestRequest): RestSubject | undefined {
+    if (!path.startsWith("/0/")) return undefined;
+    const asked = query.get("pair");
+    const native_symbol = this.#by_name.get(asked ?? "")?.native_symbol ?? null;
+    switch (path.slice("/0/public".length)) {
+      case "/Trades":
+        return { kind: "trades", asked, native_symbol };
+      case "/AssetPairs":
+      case "/Assets":
+        return { kind: "instruments", asked, native_symbol };
+      case "/Time":
+        return { kind: "time", asked, native_symbol };
+      default:
+        return { kind: "other", asked, native_symbol };
     }
   }
 
@@ -69,7 +93,8 @@ export class KrakenRest {
     const result: Record<string, unknown> = {};
     for (const instrument of wanted) {
       if (instrument === undefined) return refused("EQuery:Unknown asset pair");
-      result[instrument.key] = pairInfo(instrument);
+      const market = this.#markets.get(instrument.native_symbol);
+      result[instrument.key] = pairInfo(instrument, market?.is_halted ? "cancel_only" : "online");
     }
     return done(result);
   }
@@ -120,17 +145,19 @@ function tradesSince(
   let from = market.indexAt(since.us - 1);
   // Of the trades within the cursor's microsecond, those before its nanoseconds are left out.
   const same_us = market.tradesIn(from, Math.min(end, market.indexAt(since.us)));
-  from += same_us.filter((trade) => trade.tail_ns < since.tail_ns).length;
-  return market.tradesIn(from, Math.min(end, from + count));
+  const before = same_us.filter((trade) => trade.tail_ns < since.tail_ns).at(-1);
+  if (before !== undefined) from = before.trade_id - market.instrument.first_trade_id + 1;
+  return tradesFrom(market, { count, from, to: end });
 }
 
 /** `["30243.40000","0.34507674",1688669597.8277369,"b","m","",61044952]`. */
 function tradeItem(trade: SimulatedTrade, instrument: KrakenInstrument): string {
-  const price = withDecimals(trade.price, Math.max(5, instrument.price_decimals));
+  const price = withDecimals(plainText(trade.price), Math.max(5, instrument.price_decimals));
+  const quantity = withDecimals(plainText(trade.quantity), 8);
   const side = trade.side === "BUY" ? "b" : "s";
   const order_type = trade.order_type === "market" ? "m" : "l";
   return (
-    `["${price}","${withDecimals(trade.quantity, 8)}",${secondsText(trade)},` +
+    `["${price}","${quantity}",${secondsText(trade)},` +
     `"${side}","${order_type}","",${trade.trade_id}]`
   );
 }
@@ -163,7 +190,7 @@ function countIn(text: string | null): number | undefined {
   return count >= 1 && count <= count_max ? count : undefined;
 }
 
-function pairInfo(instrument: KrakenInstrument): unknown {
+function pairInfo(instrument: KrakenInstrument, status: "online" | "cancel_only"): unknown {
   const { altname, wsname, base, quote, price_decimals, quantity_decimals } = instrument;
   return {
     altname,
@@ -184,7 +211,7 @@ function pairInfo(instrument: KrakenInstrument): unknown {
     margin_stop: 40,
     costmin: "0.5",
     tick_size: (10 ** -price_decimals).toFixed(price_decimals),
-    status: "online",
+    status,
   };
 }
 

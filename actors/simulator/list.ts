@@ -1,12 +1,15 @@
 /**
  * The simulator's own list of trades, for whoever checks what came out at the other end:
  * `GET /simulator/trades?exchange=&symbol=` with `from_id` and `to_id`, or `from_us` and `to_us`,
- * all inclusive and each of them optional. The answer is NDJSON in order of id, at most
+ * all inclusive and each of them optional. It holds what the exchange has traded, whatever
+ * sockets and REST were made to say: ids that it skips are missing here too. Decimals are plain,
+ * exponents expanded. The answer is NDJSON in order of id, at most
  * `trades_per_page_max` lines; the next page begins at the last id plus one.
  *
  * @module
  */
 
+import { plainText } from "./digits.ts";
 import type { RestAnswer, RestRequest, SimulatedExchange } from "./exchange.ts";
 import type { Market } from "./trade.ts";
 
@@ -43,7 +46,8 @@ export function listTrades(
   for (const trade of market.tradesIn(range.from, range.to)) {
     body +=
       `{"exchange":"${name}","native_symbol":"${native_symbol}","trade_id":"${trade.trade_id}",` +
-      `"price":"${trade.price}","quantity":"${trade.quantity}","side":"${trade.side}",` +
+      `"price":"${plainText(trade.price)}","quantity":"${plainText(trade.quantity)}",` +
+      `"side":"${trade.side}",` +
       `"timestamp":${trade.timestamp}}\n`;
   }
   return { status: 200, body, headers: { "content-type": "application/x-ndjson" } };

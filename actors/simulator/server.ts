@@ -1,25 +1,36 @@
 /**
- * The simulator's server: one port for the WebSockets and REST of all exchanges, and for
- * `/simulator/trades` and `/simulator/health`. The only file of the simulator that touches network,
- * clock and randomness; what is said on a socket is decided by the exchange's conversation.
+ * The simulator's server: one port for the WebSockets and REST of all exchanges, and for what tests
+ * ask under `/simulator`. With the relay, the only file of the simulator that touches network,
+ * clock and randomness; what is said on a socket is decided by the exchange's conversation and by
+ * the faults around it.
  *
  * A ticker tells every conversation the time and sends what fell due. Whatever leaves a socket goes
- * through `send`: the one place where an exchange could be made to misbehave.
+ * through `send`, whatever leaves REST through `answer`. In a flood nothing waits for the ticker:
+ * a socket is served whenever its client has read what it was sent before.
  *
  * @module
  */
 
 import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
-import type { Conversation, Outgoing, RestRequest, SimulatedExchange } from "./exchange.ts";
-import { createExchanges } from "./exchanges.ts";
-import { listTrades } from "./list.ts";
+import { answerControl, type Control } from "./control.ts";
+import { type Conversation, isRecord, type Outgoing, type RestRequest } from "./exchange.ts";
+import { createExchanges, type Exchanges } from "./exchanges.ts";
+import { numberIn } from "./faults.ts";
+import { FaultyConversation } from "./faulty_conversation.ts";
+import { FaultyRest } from "./faulty_rest.ts";
+import { prepareFlood } from "./flood.ts";
+import { type Relay, startRelay } from "./relay.ts";
+import { RuleBook } from "./rules.ts";
 import { readTapes } from "./tape_files.ts";
 import { epoch_us } from "./trade.ts";
+import { wires } from "./wire.ts";
 
 /** Between two deliveries of what fell due. */
 const tick_interval_ms = 10;
 /** A client that reads so slowly that this much waits for it is cut off. */
 const backpressure_bytes_max = 64 * 1024 * 1024;
+/** A flood goes on only while no more than this waits for a client. */
+const flood_bytes_max = 1024 * 1024;
 /** Of one message of a client, whatever the exchange's own limit is. */
 const message_bytes_max = 1024 * 1024;
 /** How long a stop waits for clients to close. */
@@ -37,6 +48,18 @@ export interface SimulatorOptions {
   readonly native_symbols: Readonly<Record<string, readonly string[]>>;
   /** Microseconds since 1970; the wall clock unless a test has its own. */
   readonly now_us?: () => number;
+  /** Faults as `/simulator/faults` takes them, planned at the start. */
+  readonly faults?: readonly unknown[];
+  /**
+   * Listens through the relay, without which frames cannot be cut in their middle; on by itself
+   * where `faults` ask for it.
+   */
+  readonly relay?: boolean;
+  /**
+   * After a subscription a symbol's newest trades are sent at once, as fast as they are read, and
+   * then nothing more. The frames of `native_symbols` are encoded before the port opens.
+   */
+  readonly flood?: { readonly trades_per_symbol: number };
 }
 
 /** A running simulator. */
@@ -48,37 +71,40 @@ export interface Simulator {
 
 interface SocketData {
   readonly conversation: Conversation;
+  readonly exchange: string;
+  /** The client's port as the server sees it; the relay's where there is one. */
+  readonly port: number;
 }
 
 type Socket = ServerWebSocket<SocketData>;
 
 /** What the parts of one running simulator share. */
-interface Running {
+interface Running extends Exchanges {
   readonly options: SimulatorOptions;
-  readonly exchanges: readonly SimulatedExchange[];
+  readonly rests: readonly FaultyRest[];
+  readonly rules: RuleBook;
   readonly now_us: () => number;
   readonly sockets: Set<Socket>;
   readonly counts: { connections: number; frames_sent: number };
+  relay: Relay | undefined;
+  is_pumping: boolean;
+  /** Until when an exchange that refused an upgrade does not want to be asked again. */
+  readonly refused_until_us: Map<string, number>;
 }
 
 /**
  * Starts the simulator.
  *
  * @param signal Stops it when it aborts.
- * @throws {RangeError} if the rate is out of range.
+ * @throws {RangeError} if the rate is out of range or a fault is wrong.
  * @throws {Error} with code `EADDRINUSE` if the port is taken.
  */
 export function startSimulator(options: SimulatorOptions, signal?: AbortSignal): Simulator {
-  const { port, hostname, rate, seed, native_symbols, now_us = wallClockUs } = options;
-  const running: Running = {
-    options,
-    exchanges: createExchanges({ tapes: readTapes(), seed, rate, native_symbols }),
-    now_us,
-    sockets: new Set(),
-    counts: { connections: 0, frames_sent: 0 },
-  };
+  const { port, hostname, faults = [] } = options;
+  const relay = options.relay === true || faults.some(isCut);
+  const running = prepare(options);
   const server = Bun.serve<SocketData>({
-    port,
+    port: relay ? 0 : port,
     hostname,
     fetch(request, self) {
       const url = new URL(request.url);
@@ -88,14 +114,22 @@ export function startSimulator(options: SimulatorOptions, signal?: AbortSignal):
     },
     websocket: socketHandlers(running),
   });
+  const inner_port = server.port ?? port;
+  try {
+    if (relay) running.relay = startRelay({ port, hostname, inner_port });
+  } catch (error) {
+    void server.stop(true);
+    throw error;
+  }
   const ticker = setInterval(() => tick(running), tick_interval_ms);
 
   async function stopOnce(): Promise<void> {
     clearInterval(ticker);
     signal?.removeEventListener("abort", stop);
     for (const socket of [...running.sockets])
-      send(running, socket, socket.data.conversation.shutdown(now_us()));
+      send(running, socket, socket.data.conversation.shutdown(running.now_us()));
     await Promise.race([server.stop(), Bun.sleep(stop_deadline_ms)]);
+    running.relay?.close();
     await server.stop(true);
   }
   let stopped: Promise<void> | undefined;
@@ -105,11 +139,50 @@ export function startSimulator(options: SimulatorOptions, signal?: AbortSignal):
   }
   if (signal?.aborted) void stop();
   else signal?.addEventListener("abort", stop);
-  return { port: server.port ?? port, stop };
+  return { port: running.relay?.port ?? inner_port, stop };
+}
+
+/** Everything but the sockets. */
+function prepare(options: SimulatorOptions): Running {
+  const { rate, seed, native_symbols, now_us = wallClockUs, flood = null } = options;
+  const started_us = now_us();
+  const made = createExchanges({
+    tapes: readTapes(),
+    seed,
+    rate,
+    native_symbols,
+    started_us,
+    flood,
+  });
+  made.plan.add(options.faults ?? [], started_us);
+  if (flood !== null) {
+    for (const exchange of made.exchanges) {
+      const symbols = native_symbols[exchange.exchange] ?? [];
+      prepareFlood(exchange, { native_symbols: symbols, now_us: started_us });
+    }
+  }
+  return {
+    ...made,
+    options,
+    rests: made.exchanges.map((exchange) => new FaultyRest(exchange, made.plan)),
+    rules: new RuleBook(),
+    now_us,
+    sockets: new Set(),
+    counts: { connections: 0, frames_sent: 0 },
+    relay: undefined,
+    is_pumping: false,
+    refused_until_us: new Map(),
+  };
 }
 
 function socketHandlers(running: Running): WebSocketHandler<SocketData> {
-  const { sockets, counts, now_us } = running;
+  const { sockets, counts, rules, now_us } = running;
+  /** The faults are told the time before anyone is asked anything. */
+  function reply(socket: Socket, say: (conversation: Conversation, now_us: number) => Outgoing) {
+    const time_us = now_us();
+    running.plan.advance(time_us);
+    send(running, socket, say(socket.data.conversation, time_us));
+  }
   return {
     // The exchanges' own pings and deadlines are theirs to keep, not the server's.
     idleTimeout: 0,
@@ -121,14 +194,26 @@ function socketHandlers(running: Running): WebSocketHandler<SocketData> {
     open(socket) {
       sockets.add(socket);
       counts.connections += 1;
-      send(running, socket, socket.data.conversation.open(now_us()));
+      rules.see(`${socket.data.exchange}.connections`);
+      reply(socket, (conversation, time_us) => conversation.open(time_us));
     },
     message(socket, message) {
       const text = typeof message === "string" ? message : message.toString();
-      send(running, socket, socket.data.conversation.receive(text, now_us()));
+      rules.see(`${socket.data.exchange}.messages`);
+      reply(socket, (conversation, time_us) => conversation.receive(text, time_us));
+      if (running.options.flood !== undefined) pump(running);
+    },
+    ping(socket) {
+      rules.see(`${socket.data.exchange}.pings`);
+      reply(socket, (conversation, time_us) => conversation.pinged(time_us));
     },
     pong(socket, payload) {
-      socket.data.conversation.pong(payload.toString());
+      rules.see(`${socket.data.exchange}.pongs`);
+      const text = payload.toString();
+      reply(socket, (conversation, time_us) => conversation.pong(text, time_us));
+    },
+    drain() {
+      if (running.options.flood !== undefined) pump(running);
     },
     close(socket) {
       sockets.delete(socket);
@@ -136,15 +221,36 @@ function socketHandlers(running: Running): WebSocketHandler<SocketData> {
   };
 }
 
-/** Sends every client what fell due since the last tick. */
-function tick(running: Running): void {
+/** Sends every client what fell due since the last tick. Whether anything was sent. */
+function tick(running: Running): boolean {
   const now_us = running.now_us();
-  for (const socket of running.sockets)
-    send(running, socket, socket.data.conversation.tick(now_us));
+  running.plan.advance(now_us);
+  let has_sent = false;
+  for (const socket of running.sockets) {
+    const is_full =
+      running.options.flood !== undefined && socket.getBufferedAmount() > flood_bytes_max;
+    if (is_full) continue;
+    const out = socket.data.conversation.tick(now_us);
+    has_sent ||= out.frames.length > 0;
+    send(running, socket, out);
+  }
+  return has_sent;
+}
+
+/** Serves a flood until every client has enough unread, or all of it. */
+function pump(running: Running): void {
+  if (running.is_pumping) return;
+  running.is_pumping = true;
+  setImmediate(() => {
+    running.is_pumping = false;
+    if (tick(running)) pump(running);
+  });
 }
 
 /** The one place where anything leaves a socket. */
-function send(running: Running, socket: Socket, { frames, ping, close }: Outgoing): void {
+function send(running: Running, socket: Socket, out: Outgoing): void {
+  const { frames, ping, close, cut_frame, is_frozen, broken } = out;
+  running.rules.judge(broken, running.now_us());
   running.counts.frames_sent += frames.length;
   // Corked, a tick's frames of one socket cost one write instead of one each.
   if (frames.length > 0) {
@@ -153,28 +259,55 @@ function send(running: Running, socket: Socket, { frames, ping, close }: Outgoin
     });
   }
   if (ping !== undefined) socket.ping(ping);
-  if (close !== undefined) socket.close(close.code, close.reason);
+  if (cut_frame !== undefined) running.relay?.cut(socket.data.port, cut_frame);
+  if (is_frozen === true) running.relay?.freeze(socket.data.port);
+  if (close?.code === 1006) socket.terminate();
+  else if (close !== undefined) socket.close(close.code, close.reason);
 }
 
-/** Answers a request that is not a WebSocket's. */
-function answer(
+/** Answers a request that is not a WebSocket's: the one place where anything leaves REST. */
+async function answer(
   running: Running,
   { request, url }: { readonly request: Request; readonly url: URL },
-): Response {
+): Promise<Response> {
   const { pathname: path, searchParams: query } = url;
-  if (path === "/simulator/health") return Response.json(healthOf(running));
-  const rest: RestRequest = { path, query, headers: request.headers, now_us: running.now_us() };
-  const found =
-    path === "/simulator/trades"
-      ? listTrades(running.exchanges, rest)
-      : firstOf(running.exchanges, (exchange) => exchange.rest(rest));
+  const { method, headers } = request;
+  const body = method === "POST" ? await request.text() : "";
+  const rest: RestRequest = { path, query, headers, now_us: running.now_us() };
+  running.plan.advance(rest.now_us);
+  let found = answerControl(controlOf(running), { ...rest, method, body });
+  for (const [index, faulty] of running.rests.entries()) {
+    if (found !== undefined) break;
+    found = faulty.answer(rest);
+    if (found === undefined) continue;
+    const name = running.exchanges[index]?.exchange;
+    running.rules.see(`${name}.requests`);
+    if (found.weight !== undefined) running.rules.see(`${name}.weight`, found.weight);
+    running.rules.judge(found.broken, rest.now_us);
+  }
   if (found === undefined) return new Response("Not found", { status: 404 });
   return new Response(found.body, { status: found.status, headers: { ...found.headers } });
 }
 
-function healthOf({ options, sockets, counts }: Running): Record<string, unknown> {
-  const { seed, rate = null } = options;
-  return { status: "ok", epoch_us, seed, rate, sockets: sockets.size, ...counts };
+function controlOf(running: Running): Control {
+  const { exchanges, plan, rules, options, sockets, counts } = running;
+  return {
+    exchanges,
+    plan,
+    rules,
+    impossible(fault) {
+      if (!isCut(fault) || running.relay !== undefined) return undefined;
+      return "Cannot cut a frame as the simulator runs without its relay: start it with --relay";
+    },
+    health() {
+      const { seed, rate = null } = options;
+      return { status: "ok", epoch_us, seed, rate, sockets: sockets.size, ...counts };
+    },
+  };
+}
+
+function isCut(fault: unknown): boolean {
+  return isRecord(fault) && fault.fault === "cut_in_frame";
 }
 
 /** Opens a socket of the exchange that knows the address; 404 if none does. */
@@ -190,23 +323,50 @@ function upgrade(
   const [random = 0n] = crypto.getRandomValues(new BigUint64Array(1));
   // The highest bit set: the exchange's ids are of 64 bits, and beyond what a float can hold.
   const connection_id = random | (1n << 63n);
-  const conversation = firstOf(running.exchanges, (exchange) =>
-    exchange.converse(url, connection_id),
-  );
-  if (conversation === undefined) return new Response("Not found", { status: 404 });
-  if (server.upgrade(request, { data: { conversation } })) return undefined;
-  return new Response("Not a WebSocket handshake", { status: 400 });
+  for (const exchange of running.exchanges) {
+    const honest = exchange.converse(url, connection_id);
+    if (honest === undefined) continue;
+    const refusal = refusedUpgrade(running, exchange);
+    if (refusal !== undefined) return refusal;
+    const name = exchange.exchange;
+    const histories = running.histories.get(name);
+    const wire = wires[name];
+    if (histories === undefined || wire === undefined)
+      throw new Error(`Cannot converse as ${name} has no markets or no wire`);
+    const { plan } = running;
+    const conversation = new FaultyConversation({ honest, exchange, histories, wire, plan });
+    const port = server.requestIP(request)?.port ?? 0;
+    const data = { conversation, exchange: name, port };
+    if (server.upgrade(request, { data })) return undefined;
+    return new Response("Not a WebSocket handshake", { status: 400 });
+  }
+  return new Response("Not found", { status: 404 });
 }
 
-function firstOf<T>(
-  exchanges: readonly SimulatedExchange[],
-  ask: (exchange: SimulatedExchange) => T | undefined,
-): T | undefined {
-  for (const exchange of exchanges) {
-    const found = ask(exchange);
-    if (found !== undefined) return found;
+/** How an exchange keeps a client out, if it does. */
+function refusedUpgrade(
+  running: Running,
+  { exchange, attempts }: Exchanges["exchanges"][number],
+): Response | undefined {
+  const { plan, rules, refused_until_us } = running;
+  const now_us = running.now_us();
+  plan.advance(now_us);
+  rules.see(`${exchange}.connection_attempts`);
+  const until_us = refused_until_us.get(exchange) ?? 0;
+  if (now_us < until_us) rules.judge([`${exchange}.connection_attempt_during_refusal`], now_us);
+  if (attempts.exceeds(now_us)) {
+    rules.judge([`${exchange}.connection_attempts`], now_us);
+    return new Response("Too many connection attempts", { status: 429 });
   }
-  return undefined;
+  const fault = plan.take("refuse_upgrade", { exchange });
+  if (fault === undefined) return undefined;
+  const retry_after_s = numberIn(fault, "retry_after_s");
+  const headers = new Headers();
+  if (retry_after_s > 0) {
+    headers.set("retry-after", String(retry_after_s));
+    refused_until_us.set(exchange, now_us + retry_after_s * 1_000_000);
+  }
+  return new Response("Refused", { status: numberIn(fault, "status"), headers });
 }
 
 function wallClockUs(): number {

@@ -21,7 +21,11 @@ const markets = createMarkets(binance_instruments, {
 const start_us = epoch_us + 3_600_000_000;
 const second_us = 1_000_000;
 
+/** Each question is a second after the last one: five a second are the most. */
+let asked_us = start_us;
+
 function connect(path: string): BinanceConversation {
+  asked_us = start_us;
   const address = readAddress(new URL(path, "ws://127.0.0.1"));
   if (address === undefined) throw new Error(`${path} is not an address of Binance`);
   const conversation = new BinanceConversation({ markets, cache: new FrameCache(), ...address });
@@ -31,7 +35,8 @@ function connect(path: string): BinanceConversation {
 
 function ask(conversation: BinanceConversation, message: unknown): string {
   const text = typeof message === "string" ? message : JSON.stringify(message);
-  const { frames } = conversation.receive(text, start_us);
+  const { frames } = conversation.receive(text, asked_us);
+  asked_us += second_us;
   expect(frames).toHaveLength(1);
   return frames[0]!;
 }
@@ -201,14 +206,14 @@ test("pings come every 20 s with the milliseconds; only their own payload counts
   const first = conversation.tick(start_us + 20 * second_us).ping;
   expect(first).toBe(String((start_us + 20 * second_us) / 1_000));
   expect(conversation.tick(start_us + 39 * second_us).ping).toBeUndefined();
-  conversation.pong(first!);
+  conversation.pong(first!, start_us + 39 * second_us);
   const second = conversation.tick(start_us + 40 * second_us).ping;
   expect(second).toBe(String((start_us + 40 * second_us) / 1_000));
-  conversation.pong("");
+  conversation.pong("", start_us + 50 * second_us);
   expect(conversation.tick(start_us + 99 * second_us).close).toBeUndefined();
-  expect(conversation.tick(start_us + 100 * second_us).close).toEqual({
-    code: 1008,
-    reason: "Pong timeout",
+  expect(conversation.tick(start_us + 100 * second_us)).toMatchObject({
+    close: { code: 1008, reason: "Pong timeout" },
+    broken: ["binance.pong_late"],
   });
 });
 

@@ -4,7 +4,9 @@
  */
 
 import { expect, test } from "bun:test";
-import { optionsOf, readyText, run } from "../../../actors/simulator/command.ts";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { faultsOf, optionsOf, readyText, run } from "../../../actors/simulator/command.ts";
 
 const program =
   `import { run } from "${import.meta.dir}/../../../actors/simulator/command.ts";\n` +
@@ -27,7 +29,8 @@ async function firstText(stream: ReadableStream<Uint8Array>): Promise<string> {
 test("readyText() is the environment to give K2, or one JSON line", () => {
   expect(readyText(5_000, undefined)).toBe(
     "K2_BINANCE_WS_URL=ws://127.0.0.1:5000\nK2_BINANCE_REST_URL=http://127.0.0.1:5000\n" +
-      "K2_KRAKEN_WS_URL=ws://127.0.0.1:5000/v2\nK2_KRAKEN_REST_URL=http://127.0.0.1:5000\n",
+      "K2_KRAKEN_WS_URL=ws://127.0.0.1:5000/v2\nK2_KRAKEN_REST_URL=http://127.0.0.1:5000\n" +
+      "K2_COINBASE_WS_URL=ws://127.0.0.1:5000\nK2_COINBASE_REST_URL=http://127.0.0.1:5000\n",
   );
   expect(readyText(5_000, "json")).toBe(`{"type":"ready","port":5000}\n`);
 });
@@ -63,10 +66,44 @@ test("wrong flags and settings are refused with what is allowed", () => {
     [{ rate: "0" }, {}, "--rate must be"],
     [{ rate: true }, {}, "--rate must be"],
     [{ seed: "1.5" }, {}, "--seed must be a whole number from 0: current value is 1.5"],
+    [{ flood: "many" }, {}, "--flood must be a whole number of trades from 1"],
+    [{ flood: "0" }, {}, "--flood must be"],
     [{}, { K2_SIMULATOR_PORT: "http" }, "K2_SIMULATOR_PORT must be a port"],
   ] as const) {
     expect(() => optionsOf({ flags, environment })).toThrow(sentence);
   }
+});
+
+test("a flood has its usual size or the one that is given; the relay is asked for", () => {
+  const environment = {};
+  expect(optionsOf({ flags: { flood: true }, environment }).flood).toEqual({
+    trades_per_symbol: 100_000,
+  });
+  expect(optionsOf({ flags: { flood: "500", relay: true }, environment })).toMatchObject({
+    flood: { trades_per_symbol: 500 },
+    relay: true,
+  });
+});
+
+test("a file of faults is read line by line, and a wrong one is refused with its line", async () => {
+  const path = join(tmpdir(), `k2_faults_${crypto.randomUUID()}.ndjson`);
+  const environment = {};
+  await Bun.write(path, `{"fault":"half_open","at_s":5}\n\n{"fault":"halted"}\n`);
+  expect(faultsOf({ flags: { faults: path }, environment })).toEqual({
+    faults: [{ fault: "half_open", at_s: 5 }, { fault: "halted" }],
+  });
+  await Bun.write(path, `{"fault":"half_open"}\n{"fault"\n`);
+  expect(() => faultsOf({ flags: { faults: path }, environment })).toThrow("line 2 is not");
+  await Bun.write(path, `{"fault":"nothing"}\n`);
+  await expect(run({ flags: { faults: path }, environment })).rejects.toThrow("fault must be one");
+  await Bun.file(path).delete();
+  expect(() => faultsOf({ flags: { faults: path }, environment })).toThrow(
+    "Cannot read the faults",
+  );
+  expect(() => faultsOf({ flags: { faults: true }, environment })).toThrow(
+    "--faults must be a file",
+  );
+  expect(faultsOf({ flags: {}, environment })).toEqual({});
 });
 
 test("a rate beyond the maximum is wrong use", async () => {

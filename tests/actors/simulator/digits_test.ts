@@ -6,6 +6,7 @@
 import { expect, test } from "bun:test";
 import {
   decimalText,
+  plainText,
   productText,
   withDecimals,
   withoutTrailingZeros,
@@ -38,4 +39,12 @@ test("productText() is exact and cuts", () => {
     "9999999999999998.00000000",
   );
   expect(productText("2", "3.5", 8)).toBe("7.00000000");
+});
+
+test("plainText() expands exponents and leaves the rest", () => {
+  expect(plainText("4e-8")).toBe("0.00000004");
+  expect(plainText("1.25e-7")).toBe("0.000000125");
+  expect(plainText("12.5e-1")).toBe("1.25");
+  expect(plainText("77120.0")).toBe("77120.0");
+  expect(plainText("3000")).toBe("3000");
 });

@@ -117,7 +117,7 @@ test("without since it is the latest 1,000; a cursor in the future comes back", 
 
 test("errors come with HTTP 200", () => {
   const cases: [string, string][] = [
-    ["Trades?pair=BTC/USD", "EQuery:Unknown asset pair"],
+    ["Trades?pair=BTC/XYZ", "EQuery:Unknown asset pair"],
     ["Trades", "EGeneral:Invalid arguments"],
     ["Trades?pair=XBTUSD&count=1001", "EGeneral:Invalid arguments:count"],
     ["Trades?pair=XBTUSD&count=0", "EGeneral:Invalid arguments:count"],

@@ -9,13 +9,15 @@ import { listTrades, trades_per_page_max } from "../../../actors/simulator/list.
 import { readTapes } from "../../../actors/simulator/tape_files.ts";
 import { epoch_us } from "../../../actors/simulator/trade.ts";
 
-const exchanges = createExchanges({
+const now_us = epoch_us + 86_400_000_000;
+const { exchanges } = createExchanges({
   tapes: readTapes(),
   seed: 1,
   rate: undefined,
   native_symbols: {},
+  started_us: now_us,
+  flood: null,
 });
-const now_us = epoch_us + 86_400_000_000;
 const bitcoin = exchanges[0]!.markets.get("BTCUSDT")!;
 
 function get(query: string) {
@@ -83,7 +85,10 @@ test("pages are bounded, follow one another, and end at what is due", () => {
 
 test("wrong requests say what is allowed", () => {
   for (const [query, sentence] of [
-    ["exchange=nyse&symbol=X", "exchange must be one of binance, kraken: current value is nyse"],
+    [
+      "exchange=nyse&symbol=X",
+      "exchange must be one of binance, kraken, coinbase: current value is nyse",
+    ],
     ["exchange=kraken&symbol=XBT/USD", "symbol must be one of BTC/USD,"],
     ["exchange=kraken&symbol=BTC/USD&from_id=-1", "from_id must be a whole number"],
   ] as const) {
