@@ -11,7 +11,8 @@ import type { Flags, Invocation, Run } from "../actors/settings/invocation.ts";
 import type { Settings } from "../actors/settings/settings.ts";
 import type { StepName } from "../actors/setup/steps.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
-import { purposeOf, readStartOptions } from "./start_options.ts";
+import { readBackfillOptions } from "./backfill_options.ts";
+import { purposeOf, readStartOptions, type StartOptions } from "./start_options.ts";
 
 /** One command: how it is called, what it needs, and where its code is. */
 export interface Command {
@@ -36,7 +37,8 @@ const start: Command = {
   name: "start",
   summary: "run the platform",
   usage: `bun run start [--simulate [--rate n] [--seed n]] [--role all|feed|lake]
-  [--exchanges binance,kraken] [--symbols binance:BTCUSDT,kraken:BTC/USD] [--log text|json]
+  [--exchanges binance,kraken] [--symbols binance:BTCUSDT,kraken:BTC/USD] [--since 2h|ISO]
+  [--log text|json]
 
 Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which drain it.
   --simulate    take trades from the built-in exchange simulator; needs no network
@@ -46,6 +48,8 @@ Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which d
                 feed and lake need K2_KAFKA_BROKERS and K2_SCHEMA_REGISTRY_URL
   --exchanges   which exchanges, instead of K2_EXCHANGES
   --symbols     which markets, instead of K2_<EXCHANGE>_SYMBOLS
+  --since       begin in the past: so long ago (2h), or at an ISO 8601 time; symbols whose trades
+                begin later are filled over REST
   --log         log lines as text (default) or JSON, on stderr`,
   options: {
     simulate: flag,
@@ -54,6 +58,7 @@ Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which d
     role: text,
     exchanges: text,
     symbols: text,
+    since: text,
     log: text,
   },
   positionals_max: 0,
@@ -65,13 +70,18 @@ Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which d
 const simulate: Command = {
   name: "simulate",
   summary: "run the exchange simulator alone",
-  usage: `bun run simulate [--rate n] [--seed n]
+  usage: `bun run simulate [--rate n] [--seed n] [--faults FILE] [--relay] [--flood n]
 
-Serves both exchanges' WebSocket and REST protocols on one loopback port (K2_SIMULATOR_PORT, else
-a free one) and prints the settings that point K2 at it.
-  --rate n   n generated trades/s over all symbols, instead of the recorded rhythm
-  --seed n   the seed of generated trades (default 1)`,
-  options: { rate: text, seed: text },
+Serves all exchanges' WebSocket and REST protocols on one loopback port (K2_SIMULATOR_PORT, else
+a free one) and prints the settings that point K2 at it. Faults are asked for by a script or by
+POST /simulator/faults; GET /simulator/rules tells which rules of an exchange a client has broken.
+  --rate n       n generated trades/s over all symbols, instead of the recorded rhythm
+  --seed n       the seed of generated trades (default 1)
+  --faults FILE  a fault a line, {"fault": "close", "exchange": "kraken", "at_s": 30}; a wrong one
+                 is refused with what is allowed
+  --relay        so that a fault can cut a connection in the middle of a frame
+  --flood n      n trades of each symbol at once to whoever subscribes, then silence`,
+  options: { rate: text, seed: text, faults: text, relay: flag, flood: text },
   positionals_max: 0,
   setup: () => [],
   load: () => import("../actors/simulator/command.ts"),
@@ -98,7 +108,7 @@ Prints the exchange's own instrument list.`,
   options: { exchange: text, format: text },
   positionals_max: 0,
   setup: () => ["packages"],
-  load: () => import("../actors/connection/symbols_command.ts"),
+  load: () => import("../actors/rest/symbols_command.ts"),
 };
 
 const validate: Command = {
@@ -132,6 +142,26 @@ silver.trades, silver.quarantine, bronze.trades, … ("offset" is a word of SQL:
   load: () => import("../actors/validator/query_command.ts"),
 };
 
+const record: Command = {
+  name: "record",
+  summary: "write the exchanges' frames to a file",
+  usage: `bun run record [--exchanges binance,kraken] [--symbols binance:BTCUSDT,kraken:BTC/USD]
+  [--seconds n] [--output FILE]
+
+Writes every WebSocket message, received or sent, as an NDJSON line that normalize reads: over
+connections of its own, without a broker, until SIGINT, SIGTERM or --seconds. A binary message
+stands in "frame_base64" instead of "frame". An output that does not keep up closes the sockets,
+which stderr says, and opens them again. stderr ends with frames=… bytes=… seconds=…
+  --exchanges    which exchanges, instead of K2_EXCHANGES
+  --symbols      which markets, instead of K2_<EXCHANGE>_SYMBOLS
+  --seconds n    end after n seconds
+  --output FILE  write to a file instead of stdout`,
+  options: { exchanges: text, symbols: text, seconds: text, output: text },
+  positionals_max: 0,
+  setup: () => ["packages"],
+  load: () => import("./record_command.ts"),
+};
+
 const normalize: Command = {
   name: "normalize",
   summary: "turn recorded frames into trades",
@@ -144,6 +174,36 @@ JSON line per trade to stdout.
   positionals_max: 1,
   setup: () => ["packages"],
   load: () => import("../actors/normalizer/normalize_command.ts"),
+};
+
+const backfill: Command = {
+  name: "backfill",
+  summary: "import a symbol's history over REST",
+  usage: `bun run backfill --exchange X --symbol S --from T --to T
+  [--simulate [--rate n] [--seed n]] [--log text|json]
+
+Fetches every trade from --from to --to that is not held yet, by the path of the live feed. A
+platform that runs on the data directory is asked to do it; without one, what is needed of it runs
+until the import is done. Interrupted, the same command goes on with what is left.
+  --exchange   its name, as in K2_EXCHANGES
+  --symbol     the exchange's own name of the market
+  --from, --to an ISO 8601 time, a duration such as 2h for so long ago, or now
+  --simulate   the data directory holds simulated trades (with the rate and seed of its start)
+  --log        log lines as text (default) or JSON, on stderr`,
+  options: {
+    exchange: text,
+    symbol: text,
+    from: text,
+    to: text,
+    simulate: flag,
+    rate: text,
+    seed: text,
+    log: text,
+  },
+  positionals_max: 0,
+  check: checkBackfill,
+  setup: (_, settings) => feedSteps(settings),
+  load: () => import("./backfill_command.ts"),
 };
 
 const notebook: Command = {
@@ -162,15 +222,22 @@ const bench: Command = {
   name: "bench",
   summary: "measure a stretch of the platform",
   usage: `bun run bench normalize [--frames FILE] [--to trade|record] [--count n]
+bun run bench feed [--to trade|acknowledged] [--seconds n]
 
-Measures raw frames to trades (or encoded records) against JSON.parse of the same frames (and avsc
-encoding of the same trades) in the same run; several runs, the median is printed.
-  --frames FILE   one raw frame a line; without it they are generated from a seed
-  --to            trade (default) or record
-  --count n       how many frames to generate`,
-  options: { frames: text, to: text, count: text },
+normalize measures raw frames to trades (or encoded records) against JSON.parse of the same frames
+(and avsc encoding of the same trades). feed measures the sockets that the settings name, else the
+simulator's flood, to trades (or records acknowledged by the embedded broker) against reading the
+same sockets with JSON.parse. Both take several turns in one run and print the middle one.
+  --frames FILE   normalize: one raw frame a line; without it they are generated from a seed
+  --count n       normalize: how many frames to generate
+  --to            trade (default); record for normalize, acknowledged for feed
+  --seconds n     feed: longest time of a turn (default 60); it ends when the sockets fall silent
+                  for 2 s. lost: ids that were skipped and records not acknowledged; p50_ms, p99_ms:
+                  from received to the trade, or to its acknowledgement`,
+  options: { frames: text, to: text, count: text, seconds: text },
   positionals_max: 1,
-  setup: () => ["packages"],
+  setup: ({ to }) =>
+    to === "acknowledged" ? ["packages", "kafka_client", "kafka_broker"] : ["packages"],
   load: () => import("../actors/bench/bench_command.ts"),
 };
 
@@ -231,7 +298,9 @@ export const commands: readonly Command[] = [
   symbols,
   validate,
   query,
+  record,
   normalize,
+  backfill,
   notebook,
   bench,
   check,
@@ -248,16 +317,28 @@ export function commandNamed(name: string | undefined): Command | undefined {
 /** A wrong flag, or a data directory of another kind or in use, is told before set-up. */
 function checkStart({ flags, settings }: Invocation): void {
   const options = readStartOptions(flags, settings);
-  const { data_dir } = settings;
-  const holder = lockHolder(data_dir);
-  if (holder !== null) throw inUse(data_dir, holder.pid);
-  readStamp(data_dir, purposeOf(options));
+  const holder = lockHolder(settings.data_dir);
+  if (holder !== null) throw inUse(settings.data_dir, holder.pid);
+  checkDirectory(options);
   if (options.role !== "feed") javaClientOptions(settings.kafka.properties);
 }
 
+/** A running platform is asked to do it, and knows what its data directory is for. */
+function checkBackfill({ flags, settings }: Invocation): void {
+  const { start } = readBackfillOptions(flags, settings, Date.now());
+  if (lockHolder(settings.data_dir) === null) checkDirectory(start);
+}
+
+function checkDirectory(options: StartOptions): void {
+  readStamp(options.settings.data_dir, purposeOf(options));
+}
+
 function stepsOfStart(flags: Flags, settings: Settings): readonly StepName[] {
-  const steps: StepName[] = ["packages", "kafka_client"];
-  if (settings.kafka.brokers === null) steps.push("kafka_broker");
-  if (flags.role !== "feed") steps.push("spark_jars", "pyspark", "duckdb");
-  return steps;
+  const steps = feedSteps(settings);
+  return flags.role === "feed" ? steps : [...steps, "spark_jars", "pyspark", "duckdb"];
+}
+
+function feedSteps(settings: Settings): readonly StepName[] {
+  const steps: readonly StepName[] = ["packages", "kafka_client"];
+  return settings.kafka.brokers === null ? [...steps, "kafka_broker"] : steps;
 }

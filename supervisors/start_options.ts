@@ -9,6 +9,12 @@ import type { Purpose } from "../actors/settings/data_directory.ts";
 import { UsageError } from "../actors/settings/exit.ts";
 import type { Flags } from "../actors/settings/invocation.ts";
 import type { ExchangeSettings, Role, Settings } from "../actors/settings/settings.ts";
+import { readDurationMs, readInstantMs } from "../actors/settings/time.ts";
+
+/** Where a first start begins: so long ago, or at an instant (milliseconds since 1970). */
+export type Since =
+  | { readonly kind: "ago"; readonly ms: number }
+  | { readonly kind: "at"; readonly ms: number };
 
 /** One start, as it was asked for. */
 export interface StartOptions {
@@ -16,6 +22,8 @@ export interface StartOptions {
   /** Present when trades come from the simulator. */
   readonly simulate: { readonly rate: number | null; readonly seed: number } | null;
   readonly log_format: "text" | "json";
+  /** From when on trades are wanted; null: from now on. */
+  readonly since: Since | null;
   /** The settings, with what the flags changed. */
   readonly settings: Settings;
 }
@@ -58,10 +66,15 @@ export function readStartOptions(flags: Flags, settings: Settings): StartOptions
       );
     }
   }
-  const exchanges = chosenSymbols(flags, chosenExchanges(flags, settings.exchanges));
+  const since = readSince(flags);
+  if (since !== null && role === "lake") {
+    throw new UsageError("--since belongs to the feed: leave it out with --role lake");
+  }
+  const exchanges = chosenSymbols(flags, chosenExchanges(flags, settings));
   return {
     role,
     log_format,
+    since,
     simulate: is_simulated ? { rate, seed: seed ?? 1 } : null,
     settings: { ...settings, exchanges },
   };
@@ -69,16 +82,30 @@ export function readStartOptions(flags: Flags, settings: Settings): StartOptions
 
 function chosenExchanges(
   flags: Flags,
-  configured: readonly ExchangeSettings[],
+  { exchanges, registered_exchanges }: Settings,
 ): readonly ExchangeSettings[] {
   const value = textOf(flags, "exchanges");
-  if (value === undefined) return configured;
-  return value.split(",").map((name) => {
-    const found = configured.find(({ exchange }) => exchange === name.trim());
+  if (value === undefined) return exchanges;
+  const names = [...new Set(value.split(",").map((name) => name.trim()))];
+  return names.map((name) => {
+    const found = registered_exchanges.find(({ exchange }) => exchange === name);
     if (found !== undefined) return found;
-    const allowed = configured.map(({ exchange }) => exchange).join(", ");
+    const allowed = registered_exchanges.map(({ exchange }) => exchange).join(", ");
     throw new UsageError(`--exchanges is "${value}": it must be a list of ${allowed}`);
   });
+}
+
+function readSince(flags: Flags): Since | null {
+  const value = textOf(flags, "since");
+  if (value === undefined) return null;
+  const ago_ms = readDurationMs(value);
+  if (ago_ms !== null) return { kind: "ago", ms: ago_ms };
+  const at_ms = readInstantMs(value);
+  if (at_ms !== null) return { kind: "at", ms: at_ms };
+  throw new UsageError(
+    `--since is "${value}": it must be a duration such as 30m, 2h or 7d, or an ISO 8601 time ` +
+      "such as 2026-11-23T14:30:00Z",
+  );
 }
 
 function chosenSymbols(

@@ -1,98 +1,38 @@
 /**
- * The supervision tree, as data, and the objects that outlive every incarnation in it.
+ * The supervision tree, as data.
  *
- * This is the one place that says who runs, in which order, under whose care, and who talks to
- * whom. Actors find each other by the system ids given here. What must survive a crash - the
- * outbox of unacknowledged records, each normalizer's inbox, the instrument lists - is made here
- * and handed to each incarnation.
+ * Here and in `feed_tree.ts`, its largest branch, stands who runs, in which order, under whose
+ * care, and who talks to whom. Actors find each other by the system ids given here. What must
+ * survive a crash - the outbox of unacknowledged records, the continuity of each symbol, the
+ * budgets - is a plain object, handed to each incarnation.
  *
  * @module
  */
 
 import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../actors/broker/broker.ts";
-import { type ConnectionInput, connection } from "../actors/connection/connection.ts";
-import type { InstrumentList } from "../actors/connection/instrument_list.ts";
-import { openInstrumentList } from "../actors/connection/open_instrument_list.ts";
-import {
-  createReachability,
-  type Reachability,
-  simulate_remedy,
-} from "../actors/connection/reachability.ts";
-import { openSocket } from "../actors/connection/socket.ts";
-import type { ExchangeAdapter } from "../actors/exchanges/adapter.ts";
-import { exchangeNamed } from "../actors/exchanges/mod.ts";
-import type { PressureListener } from "../actors/messages.ts";
-import {
-  NormalizerInbox,
-  type NormalizerInput,
-  normalizer,
-} from "../actors/normalizer/normalizer.ts";
 import { afterOnHost } from "../actors/port/timers.ts";
-import type { KafkaCluster } from "../actors/producer/kafka_properties.ts";
 import { Outbox } from "../actors/producer/outbox.ts";
-import { type KafkaPortInput, kafkaPort } from "../actors/producer/port.ts";
-import { type ProducerInput, producerMachine } from "../actors/producer/producer.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
 import { registerSchemas } from "../actors/registry/client.ts";
 import { type RegistryInput, registryActor } from "../actors/registry/registry.ts";
-import type { Log } from "../actors/settings/log.ts";
-import type { ExchangeSettings, Role, Settings } from "../actors/settings/settings.ts";
+import type { Settings } from "../actors/settings/settings.ts";
 import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simulator_port.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
 import { dead_letters_topic, schemasByTopic, tradesTopic } from "../schemas/mod.ts";
+import { feed } from "./feed_tree.ts";
+import {
+  cool_down,
+  type Ground,
+  intensity,
+  part_intensity,
+  type Simulation,
+  shutdown,
+  type TreeParts,
+} from "./ground.ts";
 import { type ChildSpec, type SupervisorSpec, supervisorChild } from "./supervisor.ts";
 
-/** Loopback ports of what the platform runs itself. */
-export interface Ports {
-  readonly kafka: number;
-  readonly kafka_controller: number;
-  readonly registry: number;
-  readonly simulator: number;
-}
-
-/** What the tree is made of: settings whose URLs already point where they should. */
-export interface TreeParts {
-  readonly role: Role;
-  readonly simulate: { readonly rate: number | null; readonly seed: number } | null;
-  readonly settings: Settings;
-  readonly ports: Ports;
-  /** Kafka's id of the embedded cluster. */
-  readonly cluster_id: string;
-  /** The checkout. */
-  readonly root: string;
-  readonly log: Log;
-  /** What is not acknowledged; the caller asks it, after the drain, whether anything is left. */
-  readonly outbox: Outbox;
-  /** Wall clock, microseconds since 1970. */
-  readonly now_us: () => number;
-  /** A child that serves the tree's status; made by the caller, because it shows the tree. */
-  readonly status: ChildSpec;
-  /** Aborts when the platform ends. */
-  readonly signal: AbortSignal;
-}
-
-/** The parts, and what follows from them. */
-interface Ground extends TreeParts {
-  readonly cluster: KafkaCluster;
-  readonly registry_url: string;
-}
-
-/** Restarts of one supervisor's children within a window; one more, and it gives up. */
-const intensity = { restarts_max: 5, window_ms: 60_000 } as const;
-/**
- * The same for supervisors of supervisors. A child that gives up needs a while for it, so the
- * window is long; and what two fresh starts of a whole part do not heal, a person must look at.
- */
-const part_intensity = { restarts_max: 2, window_ms: 600_000 } as const;
-/** An exchange's or the lake's bad day must not stop the others. */
-const cool_down = { first_ms: 60_000, max_ms: 600_000 } as const;
-/**
- * Spark may finish a batch (`DRAIN_S_MAX` of `driver.py` is shorter); the broker, stopped after the
- * feed, takes what is still to be acknowledged.
- */
-const shutdown = { spark_ms: 13_000, producer_ms: 6_000, broker_ms: 4_000, short_ms: 1_000 };
 /** A first start of Spark on a busy machine. */
 const spark_start_ms_max = 300_000;
 
@@ -117,8 +57,9 @@ export function plantTree(parts: TreeParts): SupervisorSpec & { readonly id: str
     cluster: { brokers, properties: settings.kafka.properties },
     registry_url: settings.schema_registry_url ?? `http://127.0.0.1:${ports.registry}`,
   };
+  const { memory } = parts;
   const work = [
-    ...(role === "lake" ? [] : [feed(ground)]),
+    ...(memory === null ? [] : [feed(ground, memory)]),
     ...(role === "feed" ? [] : [lake(ground)]),
   ];
   const platform = supervisorChild({
@@ -143,10 +84,7 @@ export function plantTree(parts: TreeParts): SupervisorSpec & { readonly id: str
   };
 }
 
-function simulator(
-  { settings, ports, root, log }: Ground,
-  simulate: NonNullable<TreeParts["simulate"]>,
-): ChildSpec {
+function simulator({ settings, ports, root, log }: Ground, simulate: Simulation): ChildSpec {
   return {
     id: "simulator",
     system_id: "simulator",
@@ -157,11 +95,7 @@ function simulator(
       root,
       data_dir: settings.data_dir,
       port: ports.simulator,
-      rate: simulate.rate,
-      seed: simulate.seed,
-      native_symbols: Object.fromEntries(
-        settings.exchanges.map(({ exchange, native_symbols }) => [exchange, native_symbols]),
-      ),
+      ...simulate,
       log,
     }),
     restart: "permanent",
@@ -260,171 +194,6 @@ function topics(ground: Ground): ChildSpec {
   };
 }
 
-function feed(ground: Ground): ChildSpec {
-  return supervisorChild({
-    id: "feed",
-    strategy: "rest_for_one",
-    ...part_intensity,
-    children: [
-      supervisorChild({
-        id: "producer",
-        strategy: "one_for_one",
-        ...intensity,
-        children: [port(ground), producer(ground)],
-      }),
-      supervisorChild({
-        id: "exchanges",
-        strategy: "one_for_one",
-        ...intensity,
-        children: ground.settings.exchanges.map((settings) => exchange(ground, settings)),
-      }),
-    ],
-  });
-}
-
-function port({ outbox, cluster, settings, log }: Ground): ChildSpec {
-  return {
-    id: "port",
-    system_id: "port",
-    kind: "port",
-    logic: kafkaPort,
-    input: (incarnation): KafkaPortInput => ({
-      incarnation,
-      outbox,
-      cluster,
-      data_dir: settings.data_dir,
-      node: "node",
-      log,
-      after: afterOnHost,
-      random: Math.random,
-    }),
-    restart: "permanent",
-    start_ms_max: 60_000,
-    shutdown_ms: shutdown.short_ms,
-  };
-}
-
-function producer({ outbox }: Ground): ChildSpec {
-  return {
-    id: "producer",
-    system_id: "producer",
-    kind: "worker",
-    logic: producerMachine,
-    input: (incarnation): ProducerInput => ({ incarnation, outbox, after: afterOnHost }),
-    restart: "permanent",
-    // It serves once the port does.
-    start_ms_max: 60_000,
-    shutdown_ms: shutdown.producer_ms,
-  };
-}
-
-/** One exchange: whatever happens in it stays in it. */
-function exchange(ground: Ground, settings: ExchangeSettings): ChildSpec {
-  const adapter = exchangeNamed(settings.exchange);
-  if (adapter === undefined) throw new RangeError(`There is no exchange "${settings.exchange}"`);
-  const { log, signal } = ground;
-  const remedy = ground.simulate === null ? simulate_remedy : "";
-  const reachability = createReachability({ exchange: settings.exchange, log, remedy });
-  const instruments = openInstrumentList({
-    adapter,
-    rest_url: settings.rest_url,
-    data_dir: ground.settings.data_dir,
-    reachability,
-    log,
-    signal,
-  });
-  return supervisorChild({
-    id: settings.exchange,
-    strategy: "one_for_one",
-    ...intensity,
-    cool_down,
-    children: [
-      supervisorChild({
-        id: "normalizers",
-        strategy: "one_for_one",
-        ...intensity,
-        children: settings.native_symbols.map((native_symbol) =>
-          symbolNormalizer(ground, { exchange: settings.exchange, native_symbol, instruments }),
-        ),
-      }),
-      supervisorChild({
-        id: "connections",
-        strategy: "one_for_one",
-        ...intensity,
-        children: [connectionShard(ground, { settings, adapter, instruments, reachability })],
-      }),
-    ],
-  });
-}
-
-function symbolNormalizer(
-  { outbox }: Ground,
-  of: {
-    readonly exchange: string;
-    readonly native_symbol: string;
-    readonly instruments: InstrumentList;
-  },
-): ChildSpec {
-  const { exchange, native_symbol, instruments } = of;
-  const inbox = new NormalizerInbox();
-  return {
-    id: native_symbol,
-    system_id: normalizerId(exchange, native_symbol),
-    kind: "worker",
-    logic: normalizer,
-    input: (incarnation): NormalizerInput => ({
-      incarnation,
-      exchange,
-      native_symbol,
-      instrument: () => instruments.get(native_symbol),
-      sink: outbox,
-      inbox,
-    }),
-    restart: "permanent",
-    start_ms_max: 1_000,
-    shutdown_ms: shutdown.short_ms,
-  };
-}
-
-function connectionShard(
-  { outbox, log, now_us }: Ground,
-  of: {
-    readonly settings: ExchangeSettings;
-    readonly adapter: ExchangeAdapter;
-    readonly instruments: InstrumentList;
-    readonly reachability: Reachability;
-  },
-): ChildSpec {
-  const { settings, adapter, instruments, reachability } = of;
-  const shard = 0;
-  return {
-    id: String(shard),
-    system_id: `${settings.exchange}.connection.${shard}`,
-    kind: "worker",
-    logic: connection,
-    input: (incarnation): ConnectionInput => ({
-      incarnation,
-      adapter,
-      native_symbols: settings.native_symbols,
-      ws_url: settings.ws_url,
-      shard,
-      instruments,
-      reachability,
-      connectionId: () => `${settings.exchange}-${Bun.randomUUIDv7()}`,
-      normalizerId: (native_symbol: string) => normalizerId(settings.exchange, native_symbol),
-      sink: outbox,
-      onPressure: (listener: PressureListener) => outbox.onPressure(listener),
-      openSocket,
-      log,
-      random: Math.random,
-      now_us,
-    }),
-    restart: "permanent",
-    start_ms_max: 5_000,
-    shutdown_ms: shutdown.short_ms,
-  };
-}
-
 function lake(ground: Ground): ChildSpec {
   const { root, log, settings } = ground;
   return supervisorChild({
@@ -471,8 +240,4 @@ function sparkConfig({ settings, cluster, registry_url, root }: Ground): SparkCo
     trigger_seconds: settings.trigger_seconds,
     max_offsets_per_trigger: 100_000,
   };
-}
-
-function normalizerId(exchange: string, native_symbol: string): string {
-  return `${exchange}.normalizer.${native_symbol}`;
 }

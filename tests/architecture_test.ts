@@ -22,8 +22,11 @@ const shared = ["actors", "actors/settings", "schemas"];
 
 /** Folder of actors -> what else it may import. */
 const further: Readonly<Record<string, readonly string[]>> = {
-  "actors/connection": ["actors/exchanges"],
-  "actors/normalizer": ["actors/exchanges"],
+  "actors/rest": ["actors/exchanges"],
+  "actors/connection": ["actors/exchanges", "actors/rest"],
+  "actors/continuity": ["actors/exchanges"],
+  "actors/normalizer": ["actors/exchanges", "actors/continuity"],
+  "actors/backfiller": ["actors/exchanges", "actors/rest", "actors/continuity"],
   "actors/producer": ["actors/port"],
   "actors/broker": ["actors/port"],
   "actors/spark": ["actors/port"],
@@ -31,19 +34,33 @@ const further: Readonly<Record<string, readonly string[]>> = {
   // Whether the holder of a data directory's lock still lives is a question about a process.
   "actors/settings": ["actors/port"],
   // It measures the very code of the live path, from the frame to the encoded record.
-  "actors/bench": ["actors/exchanges", "actors/normalizer", "actors/producer"],
+  "actors/bench": [
+    "actors/exchanges",
+    "actors/rest",
+    "actors/connection",
+    "actors/continuity",
+    "actors/normalizer",
+    "actors/producer",
+    "actors/port",
+    "actors/broker",
+  ],
 };
 
 /** Impure files and what each touches; every other file must be free of all of it. */
 const impure: Readonly<Record<string, string>> = {
   "actors/bench/bench_command.ts": "reads frames from a file, prints",
+  "actors/bench/feed_bench.ts": "clock, prints",
+  "actors/bench/feed_source.ts": "a process",
+  "actors/bench/feed_turn.ts": "CPU time",
+  "actors/bench/floor_feed.ts": "timers",
+  "actors/bench/kafka.ts": "files, randomness",
+  "actors/bench/live_feed.ts": "clock, randomness",
   "actors/bench/measure.ts": "clock, memory",
+  "actors/bench/watch.ts": "clock, memory",
   "actors/broker/broker.ts": "a process and its files",
+  "actors/continuity/continuity_store.ts": "a database file",
   "actors/exchanges/instrument_cache.ts": "files",
-  "actors/connection/open_instrument_list.ts": "clock, timers, randomness",
-  "actors/connection/rest.ts": "HTTP",
   "actors/connection/socket.ts": "a WebSocket, the clock",
-  "actors/connection/symbols_command.ts": "clock, prints",
   "actors/normalizer/normalize_command.ts": "reads frames, prints",
   "actors/normalizer/text_output.ts": "files",
   "actors/port/free_port.ts": "sockets",
@@ -55,7 +72,12 @@ const impure: Readonly<Record<string, string>> = {
   "actors/producer/kafka_port.cjs": "Kafka, in Node",
   "actors/registry/registry.ts": "an HTTP server",
   "actors/registry/store.ts": "a database file",
+  "actors/settings/clock.ts": "clock",
   "actors/settings/data_directory.ts": "files",
+  "actors/rest/budget_store.ts": "a database file",
+  "actors/rest/get_page.ts": "HTTP",
+  "actors/rest/open_instrument_list.ts": "clock, timers, randomness",
+  "actors/rest/symbols_command.ts": "clock, prints",
   "actors/setup/child.ts": "processes",
   "actors/setup/install.ts": "files, processes",
   "actors/setup/lock.ts": "a lock file",
@@ -64,7 +86,8 @@ const impure: Readonly<Record<string, string>> = {
   "actors/setup/suite_run.ts": "files, prints",
   "actors/setup/test_command.ts": "finds test files, prints",
   "actors/setup/tools.ts": "programs on PATH",
-  "actors/simulator/command.ts": "prints, signals",
+  "actors/simulator/command.ts": "prints, signals, reads faults",
+  "actors/simulator/relay.ts": "sockets, timers",
   "actors/simulator/server.ts": "a server, the clock",
   "actors/simulator/simulator_port.ts": "a process",
   "actors/simulator/tape_files.ts": "files",
@@ -79,8 +102,15 @@ const impure: Readonly<Record<string, string>> = {
   "actors/validator/query_command.ts": "prints",
   "actors/validator/validate_command.ts": "clock, prints",
   "actors/validator/values.ts": "DuckDB's types",
-  "supervisors/start_command.ts": "the whole process",
-  "supervisors/tree.ts": "hands clock and randomness to the actors",
+  "supervisors/backfill_command.ts": "clock, prints",
+  "supervisors/commands.ts": "the clock",
+  "supervisors/connection_tree.ts": "hands randomness to the actors",
+  "supervisors/feed_tree.ts": "hands clock and randomness to the actors",
+  "supervisors/platform.ts": "the whole process",
+  "supervisors/record_command.ts": "files, prints, signals",
+  "supervisors/record_tree.ts": "hands clock and randomness to the actors",
+  "supervisors/start_command.ts": "clock, timers, prints",
+  "supervisors/tree.ts": "hands the clock to the outbox",
 };
 
 /** What a pure file may not touch: clock, randomness, timers, network, disk, processes. */

@@ -1,6 +1,7 @@
 /**
  * `bench normalize [--frames FILE] [--to trade|record] [--count n]`: how fast raw frames become
  * trades or encoded records, as a share of the floor of the same machine, measured in one run.
+ * `bench feed` is the same from the sockets on; `feed_bench.ts` has it.
  *
  * @module
  */
@@ -8,8 +9,9 @@
 import { readFile } from "node:fs/promises";
 import { exchanges } from "../exchanges/mod.ts";
 import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit.ts";
-import type { Invocation } from "../settings/invocation.ts";
+import type { Flags, Invocation } from "../settings/invocation.ts";
 import { type BenchFrame, exchangeOf } from "./bench_frame.ts";
+import { benchFeed } from "./feed_bench.ts";
 import { measure } from "./measure.ts";
 import { seedFrames } from "./seed_frames.ts";
 import { recordStretch, tradeStretch } from "./stretch.ts";
@@ -20,12 +22,20 @@ const frames_max = 5_000_000;
 const bytes_per_mb = 1e6;
 
 /** Runs the bench that the first argument names. */
-export async function run({ flags, positionals }: Invocation): Promise<number> {
-  const [bench, ...rest] = positionals;
-  if (bench !== "normalize" || rest.length > 0) {
+export async function run(invocation: Invocation): Promise<number> {
+  const { flags, positionals } = invocation;
+  const [bench = "", ...rest] = positionals;
+  if (rest.length > 0 || (bench !== "normalize" && bench !== "feed")) {
     const current = positionals.length === 0 ? "none is named" : `"${positionals.join(" ")}"`;
-    throw new UsageError(`Cannot run this bench: ${current}, it must be normalize`);
+    throw new UsageError(`Cannot run this bench: ${current}, it must be normalize or feed`);
   }
+  const foreign = bench === "feed" ? ["frames", "count"] : ["seconds"];
+  const found = foreign.find((flag) => flags[flag] !== undefined);
+  if (found !== undefined) throw new UsageError(`--${found} does not belong to bench ${bench}`);
+  return bench === "feed" ? await benchFeed(invocation) : await benchNormalize(flags);
+}
+
+async function benchNormalize(flags: Flags): Promise<number> {
   const stretch = stretches[readTarget(flags.to)];
   const frames = await readFrames(flags.frames, readCount(flags.count));
   const measurement = measure(stretch(frames, exchanges));

@@ -16,6 +16,7 @@ import type { ExchangeAdapter } from "../exchanges/mod.ts";
 import type { Trade, WireTrade } from "../messages.ts";
 import { type Names, namesOf, normalizeTrade, type Receipt } from "../normalizer/normalize.ts";
 import type { BenchFrame } from "./bench_frame.ts";
+import { unknownInstrument } from "./known_instruments.ts";
 
 /** One pass over all frames; returns how many trades it made. */
 export type Pass = () => number;
@@ -108,14 +109,7 @@ function createLane(adapter: ExchangeAdapter): Lane {
     const names = known.get(native_symbol);
     if (names !== undefined) return names;
     // Raw frames come without an instrument list; the live feed's names are no longer than these.
-    const made = namesOf({
-      exchange: adapter.exchange,
-      native_symbol,
-      base_asset: "BASE",
-      quote_asset: "QUOTE",
-      status: "online",
-      rest_names: [],
-    });
+    const made = namesOf(unknownInstrument(adapter.exchange, native_symbol));
     known.set(native_symbol, made);
     return made;
   }

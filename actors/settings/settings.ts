@@ -45,7 +45,10 @@ interface KafkaSettings {
 /** Every setting, validated and with its default filled in. */
 export interface Settings {
   readonly data_dir: string;
+  /** Those that `K2_EXCHANGES` names, in its order. */
   readonly exchanges: readonly ExchangeSettings[];
+  /** Every registered one, named or not. */
+  readonly registered_exchanges: readonly ExchangeSettings[];
   readonly kafka: KafkaSettings;
   /** Another registry's base URL; null runs the embedded one. */
   readonly schema_registry_url: string | null;
@@ -59,6 +62,10 @@ export interface Settings {
   readonly flush_ms: number;
   readonly buffer_bytes_max: number;
   readonly disk_free_min: number;
+  /** How long ids may be missing before they are a gap: some trades come late. */
+  readonly gap_grace_ms: number;
+  /** Older gaps are filled only on request. */
+  readonly backfill_hours_max: number;
   readonly status_host: string;
   readonly status_port: number;
   readonly status_token: string | null;
@@ -89,9 +96,11 @@ export function readSettings(
   registered: readonly ExchangeDefaults[],
 ): Settings {
   const read = readers(environment);
+  const registered_exchanges = registered.map((defaults) => readExchange(environment, defaults));
   return {
     data_dir: resolve(read.text("K2_DATA_DIR") ?? ".k2"),
-    exchanges: readExchanges(environment, registered),
+    exchanges: readNamedExchanges(environment, registered_exchanges),
+    registered_exchanges,
     kafka: readKafka(environment),
     schema_registry_url: read.url("K2_SCHEMA_REGISTRY_URL", ["http:", "https:"]),
     registry_port: read.port("K2_REGISTRY_PORT"),
@@ -104,6 +113,8 @@ export function readSettings(
     flush_ms: read.integer("K2_FLUSH_MS", { min: 0, max: 10_000 }) ?? 2,
     buffer_bytes_max: read.bytes("K2_BUFFER_BYTES_MAX", 1 << 20) ?? 64 * 2 ** 20,
     disk_free_min: read.bytes("K2_DISK_FREE_MIN", 0) ?? 2 * 2 ** 30,
+    gap_grace_ms: read.integer("K2_GAP_GRACE_MS", { min: 0, max: 600_000 }) ?? 1_000,
+    backfill_hours_max: read.integer("K2_BACKFILL_HOURS_MAX", { min: 0, max: 87_600 }) ?? 24,
     status_host: read.text("K2_STATUS_HOST") ?? "127.0.0.1",
     status_port: read.integer("K2_STATUS_PORT", { min: 0, max: 65_535 }) ?? 8900,
     status_token: read.text("K2_STATUS_TOKEN"),
@@ -111,30 +122,31 @@ export function readSettings(
   };
 }
 
-function readExchanges(
+function readNamedExchanges(
   environment: Environment,
-  registered: readonly ExchangeDefaults[],
-): ExchangeSettings[] {
-  const read = readers(environment);
-  const names = read.list("K2_EXCHANGES") ?? ["binance", "kraken"];
-  const allowed = registered.map(({ exchange }) => exchange);
+  registered: readonly ExchangeSettings[],
+): readonly ExchangeSettings[] {
+  const names = readers(environment).list("K2_EXCHANGES") ?? ["binance", "kraken"];
   return names.map((name) => {
-    const defaults = registered.find(({ exchange }) => exchange === name);
-    if (defaults === undefined) {
-      throw wrong("K2_EXCHANGES", names.join(","), `a list of ${allowed.join(", ")}`);
-    }
-    const prefix = `K2_${name.toUpperCase()}`;
-    const ws_schemes = ["ws:", "wss:"];
-    const rest_schemes = ["http:", "https:"];
-    return {
-      exchange: name,
-      native_symbols: read.list(`${prefix}_SYMBOLS`) ?? defaults.native_symbols_default,
-      ws_url: withoutSlash(read.url(`${prefix}_WS_URL`, ws_schemes) ?? defaults.ws_url_default),
-      rest_url: withoutSlash(
-        read.url(`${prefix}_REST_URL`, rest_schemes) ?? defaults.rest_url_default,
-      ),
-    };
+    const named = registered.find(({ exchange }) => exchange === name);
+    if (named !== undefined) return named;
+    const allowed = registered.map(({ exchange }) => exchange).join(", ");
+    throw wrong("K2_EXCHANGES", names.join(","), `a list of ${allowed}`);
   });
+}
+
+function readExchange(environment: Environment, defaults: ExchangeDefaults): ExchangeSettings {
+  const read = readers(environment);
+  const { exchange, native_symbols_default, ws_url_default, rest_url_default } = defaults;
+  const prefix = `K2_${exchange.toUpperCase()}`;
+  const ws_url = read.url(`${prefix}_WS_URL`, ["ws:", "wss:"]) ?? ws_url_default;
+  const rest_url = read.url(`${prefix}_REST_URL`, ["http:", "https:"]) ?? rest_url_default;
+  return {
+    exchange,
+    native_symbols: read.list(`${prefix}_SYMBOLS`) ?? native_symbols_default,
+    ws_url: withoutSlash(ws_url),
+    rest_url: withoutSlash(rest_url),
+  };
 }
 
 function readKafka(environment: Environment): KafkaSettings {

@@ -38,6 +38,8 @@ interface Rule {
 
 /** How long a connection may be without its stream before that is a failure. */
 const connection_grace_ms = 30_000;
+/** A gap that is filled soon is no news; one that stays is. */
+const gap_grace_ms = 60_000;
 /** How far Gold may lie behind Kafka, and how long the driver may say nothing. */
 const lake_lag_ms_max = 60_000;
 
@@ -46,6 +48,11 @@ const rules: readonly Rule[] = [
     name: "connection",
     appliesTo: ({ path, kind }) => kind === "worker" && /\/connections\/[^/]+$/.test(path),
     judge: judgeConnection,
+  },
+  {
+    name: "gaps",
+    appliesTo: ({ id, kind }) => kind === "worker" && id === "continuity",
+    judge: judgeGaps,
   },
   {
     name: "kafka",
@@ -124,10 +131,15 @@ function judgeState({ state, kind, last_exit, figures }: StatusNode): Verdict | 
 function judgeConnection(node: StatusNode, now_ms: number): Verdict {
   const { state, figures } = node;
   if (state === "streaming") {
+    const symbols = numberOf(figures.symbols);
     const refused = numberOf(figures.refused);
-    if (refused === 0) return { status: "pass", reason: "streams" };
-    const symbols = `${refused} of ${numberOf(figures.symbols)} symbols`;
-    return { status: "warn", reason: `streams, but ${symbols} are refused` };
+    const not_delivering = numberOf(figures.not_delivering);
+    const faults = [
+      ...(refused === 0 ? [] : [`${refused} of ${symbols} symbols are refused`]),
+      ...(not_delivering === 0 ? [] : [`${not_delivering} of ${symbols} symbols do not deliver`]),
+    ];
+    if (faults.length === 0) return { status: "pass", reason: "streams" };
+    return { status: "warn", reason: `streams, but ${faults.join(" and ")}` };
   }
   const why = typeof figures.last_error === "string" ? `: ${figures.last_error}` : "";
   const reason = `is ${state}${why}`;
@@ -137,6 +149,15 @@ function judgeConnection(node: StatusNode, now_ms: number): Verdict {
   const down_since_ms = Date.parse(typeof down_since === "string" ? down_since : node.since);
   const is_new = now_ms - down_since_ms < connection_grace_ms;
   return { status: is_new ? "warn" : "fail", reason };
+}
+
+function judgeGaps({ figures }: StatusNode, now_ms: number): Verdict {
+  const open = numberOf(figures.gaps_open);
+  const opened_at = figures.oldest_gap_at;
+  if (open === 0) return { status: "pass", reason: "no trade is missing" };
+  const age_ms = typeof opened_at === "string" ? now_ms - Date.parse(opened_at) : 0;
+  const reason = `${numberOf(figures.ids_missing)} trades are missing, open gaps: ${open}`;
+  return { status: age_ms < gap_grace_ms ? "pass" : "warn", reason };
 }
 
 function judgeProducer({ figures, state }: StatusNode): Verdict {

@@ -27,6 +27,8 @@ interface FigureMetric {
 
 const connection = /\/exchanges\/(?<exchange>[^/]+)\/connections\/(?<connection>[^/]+)$/;
 const normalizer = /\/exchanges\/(?<exchange>[^/]+)\/normalizers\/(?<native_symbol>.+)$/;
+const backfiller = /\/exchanges\/(?<exchange>[^/]+)\/backfiller$/;
+const continuity = /\/feed\/continuity$/;
 const producer = /\/producer\/producer$/;
 const spark = /\/lake\/spark$/;
 
@@ -47,8 +49,28 @@ export const figure_metrics: readonly FigureMetric[] = [
   gauge("k2_connection_symbols", "Symbols configured", connection, /^symbols$/),
   gauge("k2_connection_subscribed", "Symbols subscribed", connection, /^subscribed$/),
   gauge("k2_connection_refused", "Symbols refused", connection, /^refused$/),
+  gauge("k2_connection_quiet", "Symbols known to be quiet", connection, /^quiet$/),
+  gauge("k2_connection_not_delivering", "Silent by fault", connection, /^not_delivering$/),
+  counter("k2_connection_rotations_total", "Sockets replaced", connection, /^rotations_total$/),
+  {
+    ...gauge(
+      "k2_clock_offset_seconds",
+      "The exchange's clock minus ours",
+      connection,
+      /^clock_offset_ms$/,
+    ),
+    scale: 0.001,
+  },
   counter("k2_normalizer_trades_total", "Trades normalized", normalizer, /^trades_total$/),
   counter("k2_normalizer_dead_letters_total", "Unusable", normalizer, /^dead_lettered_total$/),
+  counter("k2_duplicates_total", "Trades that came again", normalizer, /^duplicates_total$/),
+  gauge("k2_gaps_open", "Gaps not yet filled", normalizer, /^gaps_open$/),
+  gauge("k2_ids_missing", "Trade ids missing in gaps", normalizer, /^ids_missing$/),
+  counter("k2_backfill_pages_total", "REST pages fetched", backfiller, /^pages_total$/),
+  counter("k2_backfill_trades_total", "Trades filled in", backfiller, /^trades_total$/),
+  gauge("k2_backfill_gaps_too_old", "Gaps left to a person", backfiller, /^gaps_too_old$/),
+  gauge("k2_rest_weight_used", "Of the request budget", backfiller, /^weight_used$/),
+  gauge("k2_confirmed_behind_seconds", "Oldest confirmation", continuity, /^confirmed_behind_s$/),
   counter("k2_producer_received_total", "Records taken", producer, /^received_total$/),
   counter("k2_producer_acknowledged_total", "By Kafka", producer, /^acknowledged_total$/),
   counter("k2_producer_dead_lettered_total", "Refused by Kafka", producer, /^dead_lettered_total$/),

@@ -14,6 +14,7 @@ import { isHostAllowed } from "../settings/host.ts";
 import type { Role } from "../settings/settings.ts";
 import { type Command, isAuthorized, readCommand } from "./access.ts";
 import { type HealthReport, healthOf } from "./health.ts";
+import { type ImportRequest, readImportRequest } from "./import_request.ts";
 import type { Metrics } from "./metrics.ts";
 import type { StatusDocument, StatusNode } from "./node.ts";
 
@@ -33,6 +34,8 @@ export interface StatusServerInput {
   readonly readTree: () => StatusNode;
   /** Null once the command is under way, else one sentence that says why not. */
   readonly command: (path: string, command: Command) => Promise<string | null>;
+  /** Null once the history is wanted, else one sentence that says why not. */
+  readonly requestImport: (request: ImportRequest) => string | null;
   readonly metrics: Metrics;
 }
 
@@ -74,6 +77,8 @@ export const statusServer = fromCallback<Stop, StatusServerInput>(({ input, rece
       hostname,
       port,
       development: false,
+      // Nothing that is posted here is long.
+      maxRequestBodySize: 65_536,
       fetch: (request) => answer(desk, request),
       error: (error) => refuse(500, reasonOf(error)),
     });
@@ -134,7 +139,11 @@ async function answer(desk: Desk, request: Request): Promise<Response> {
     return refuse(403, "This server answers only to the names of this machine");
   }
   const { pathname } = new URL(request.url);
-  if (pathname.startsWith("/actors/")) return answerCommand(input, request, pathname);
+  if (pathname.startsWith("/actors/") || pathname === "/imports") {
+    const refusal = refuseStranger(input, request, pathname);
+    if (refusal !== null) return refusal;
+    return pathname === "/imports" ? answerImport(input, request) : answerCommand(input, pathname);
+  }
   const read = readers[pathname];
   if (read === undefined) return refuse(404, `There is nothing at ${pathname}`);
   if (request.method !== "GET" && request.method !== "HEAD") {
@@ -172,18 +181,21 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
   },
 };
 
-async function answerCommand(
+/** Refuses what is no command of somebody who has the token. */
+function refuseStranger(
   input: StatusServerInput,
   request: Request,
   pathname: string,
-): Promise<Response> {
+): Response | null {
   if (request.method !== "POST") {
     return refuse(405, `${pathname} can only be posted to`, { allow: "POST" });
   }
-  if (!isAuthorized(request.headers.get("authorization"), input.token)) {
-    const reason = "Commands need the token: `Authorization: Bearer <K2_DATA_DIR/status.token>`";
-    return refuse(401, reason, { "www-authenticate": 'Bearer realm="k2"' });
-  }
+  if (isAuthorized(request.headers.get("authorization"), input.token)) return null;
+  const reason = "Commands need the token: `Authorization: Bearer <K2_DATA_DIR/status.token>`";
+  return refuse(401, reason, { "www-authenticate": 'Bearer realm="k2"' });
+}
+
+async function answerCommand(input: StatusServerInput, pathname: string): Promise<Response> {
   const wanted = readCommand(pathname);
   if (wanted === null || !hasPath(input.readTree(), wanted.path)) {
     return refuse(404, `There is no actor to command at ${pathname}`);
@@ -191,6 +203,14 @@ async function answerCommand(
   const refusal = await input.command(wanted.path, wanted.command);
   if (refusal !== null) return refuse(409, refusal);
   return respondJson(202, { accepted: wanted.command, path: wanted.path });
+}
+
+async function answerImport(input: StatusServerInput, request: Request): Promise<Response> {
+  const wanted = readImportRequest(await request.text());
+  if (typeof wanted === "string") return refuse(400, wanted);
+  const refusal = input.requestImport(wanted);
+  if (refusal !== null) return refuse(409, refusal);
+  return respondJson(202, { accepted: "import", ...wanted });
 }
 
 function hasPath(tree: StatusNode, path: string): boolean {

@@ -1,17 +1,12 @@
 /**
- * The times that users give on the command line: how far back to check, and which state to read.
+ * The times that users give to the lake's commands: how far back to check, and which state to read.
  *
  * @module
  */
 
 import { UsageError } from "../settings/exit.ts";
+import { readDurationMs, readInstantMs } from "../settings/time.ts";
 
-const unit_ms: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
 const day_ms = 86_400_000;
 
 /**
@@ -23,9 +18,8 @@ const day_ms = 86_400_000;
  */
 export function parseSince(since: string, now_ms: number): number | null {
   if (since === "all") return null;
-  const match = /^(\d{1,6})([smhd])$/.exec(since);
-  const duration_ms = Number(match?.[1] ?? 0) * (unit_ms[match?.[2] ?? ""] ?? 0);
-  if (duration_ms === 0) {
+  const duration_ms = readDurationMs(since);
+  if (duration_ms === null) {
     throw new UsageError(
       `--since is "${since}": it must be all, or a duration above zero such as 30m, 2h or 7d`,
     );
@@ -39,16 +33,8 @@ export function parseSince(since: string, now_ms: number): number | null {
  * @returns Milliseconds since 1970.
  */
 export function parseAsOf(text: string): number {
-  const match =
-    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(
-      text.trim(),
-    );
-  const [, day, time = "00:00", seconds = ":00", zone = "Z"] = match ?? [];
-  const instant = match === null ? Number.NaN : Date.parse(`${day}T${time}${seconds}${zone}`);
-  // JavaScript takes February 31st for a day in March.
-  const is_a_day =
-    !Number.isNaN(instant) && new Date(`${day}T00:00Z`).toISOString().startsWith(`${day}T`);
-  if (is_a_day) return instant;
+  const instant_ms = readInstantMs(text);
+  if (instant_ms !== null) return instant_ms;
   throw new UsageError(
     `--as-of is "${text}": it must be an ISO 8601 time such as 2026-11-23T14:30:00Z`,
   );

@@ -10,7 +10,7 @@ import { rowsOf } from "./platform.ts";
 
 const root = resolve(import.meta.dir, "../..");
 
-interface Listed {
+export interface Listed {
   readonly trade_id: string;
   readonly price: string;
   readonly quantity: string;
@@ -87,7 +87,8 @@ export async function differences(
   return { found, counts };
 }
 
-async function listOf(
+/** The simulator's list of one market, from one id to another, both inclusive. */
+export async function listOf(
   simulator_url: string,
   range: { exchange: string; native_symbol: string; first: string; last: string },
 ): Promise<Listed[]> {
@@ -114,6 +115,6 @@ async function listOf(
 }
 
 /** A decimal without the zeros that do not count. */
-function plain(decimal: string): string {
+export function plain(decimal: string): string {
   return decimal.includes(".") ? decimal.replace(/\.?0+$/, "") : decimal;
 }

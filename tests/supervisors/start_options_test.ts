@@ -37,10 +37,23 @@ test.each([
   [{ simulate: true, rate: "1e3" }, '--rate is "1e3"'],
   [{ rate: "5" }, "--rate and --seed belong to the simulator"],
   [{ role: "feed" }, "--role feed needs K2_KAFKA_BROKERS and K2_SCHEMA_REGISTRY_URL"],
-  [{ exchanges: "nasdaq" }, '--exchanges is "nasdaq": it must be a list of binance, kraken'],
+  [{ exchanges: "nasdaq" }, '--exchanges is "nasdaq": it must be a list of binance, '],
   [{ symbols: "BTCUSDT" }, '--symbols has "BTCUSDT": it must be <exchange>:<native symbol>'],
   [{ symbols: "binance:" }, '--symbols has "binance:"'],
   [{ exchanges: "kraken", symbols: "binance:BTCUSDT" }, "the exchange being one of kraken"],
 ])("%p is refused", (flags, message) => {
   expect(() => readStartOptions(flags, settings)).toThrow(message);
+});
+
+test("a first start begins in the past where it is asked to", () => {
+  expect(readStartOptions({ since: "2h" }, settings).since).toEqual({ kind: "ago", ms: 7_200_000 });
+  const at = readStartOptions({ since: "2026-11-23T10:00:00Z" }, settings).since;
+  expect(at).toEqual({ kind: "at", ms: Date.parse("2026-11-23T10:00:00Z") });
+  expect(readStartOptions({}, settings).since).toBeNull();
+  expect(() => readStartOptions({ since: "soon" }, settings)).toThrow('--since is "soon"');
+});
+
+test("--exchanges takes every registered exchange, switched on or not", () => {
+  const { settings: chosen } = readStartOptions({ exchanges: "coinbase" }, settings);
+  expect(chosen.exchanges.map(({ exchange }) => exchange)).toEqual(["coinbase"]);
 });

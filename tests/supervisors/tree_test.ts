@@ -5,12 +5,17 @@
  * in virtual time.
  */
 
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fromCallback, SimulatedClock } from "xstate";
 import { exchanges } from "../../actors/exchanges/mod.ts";
 import type { Stop } from "../../actors/messages.ts";
 import { createLog } from "../../actors/settings/log.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
+import { openFeedMemory } from "../../supervisors/feed_memory.ts";
+import type { TreeParts } from "../../supervisors/ground.ts";
 import {
   type ChildIncarnation,
   type ChildSpec,
@@ -18,7 +23,10 @@ import {
   startTree,
   supervisorChild,
 } from "../../supervisors/supervisor.ts";
-import { makeOutbox, plantTree, type TreeParts } from "../../supervisors/tree.ts";
+import { makeOutbox, plantTree } from "../../supervisors/tree.ts";
+
+const data_dir = mkdtempSync(join(tmpdir(), "k2-tree-"));
+afterAll(() => rmSync(data_dir, { recursive: true, force: true }));
 
 const quiet = createLog({ format: "text", write: () => {}, now_ms: () => 0 });
 
@@ -45,7 +53,13 @@ function replaced(spec: ChildSpec, broken: string): ChildSpec {
   return { ...spec, logic: leaf, input: (incarnation) => ({ incarnation, is_broken }) };
 }
 
-function plant(role: TreeParts["role"] = "all") {
+function plant(
+  role: TreeParts["role"] = "all",
+  { feeding, symbols }: { feeding: TreeParts["feeding"]; symbols: readonly string[] } = {
+    feeding: "live",
+    symbols: ["BTCUSDT", "ETHUSDT"],
+  },
+) {
   const status: ChildSpec = {
     id: "status",
     kind: "worker",
@@ -55,12 +69,27 @@ function plant(role: TreeParts["role"] = "all") {
     start_ms_max: 1_000,
     shutdown_ms: 1_000,
   };
-  const settings = readSettings({}, exchanges);
+  const settings = readSettings(
+    { K2_DATA_DIR: data_dir, K2_BINANCE_SYMBOLS: symbols.join(",") },
+    exchanges,
+  );
+  const outbox = makeOutbox(settings, () => 0);
+  const clocks = { now_us: () => 0, monotonic_ms: () => 0 };
+  const memory = openFeedMemory({
+    settings,
+    exchanges: settings.exchanges,
+    sink: outbox,
+    log: quiet,
+    ...clocks,
+  });
+  memory.close();
   return plantTree({
     role,
     simulate: null,
     settings,
-    outbox: makeOutbox(settings, () => 0),
+    outbox,
+    memory: role === "lake" ? null : memory,
+    feeding,
     ports: { kafka: 1, kafka_controller: 2, registry: 3, simulator: 4 },
     cluster_id: "AAAAAAAAAAAAAAAAAAAAAA",
     root: "/nowhere",
@@ -101,6 +130,7 @@ test("the tree has the names, order and strategies of the design", () => {
       topics
     work (one_for_one)
       feed (rest_for_one)
+        continuity
         producer (one_for_one)
           port
           producer
@@ -109,12 +139,14 @@ test("the tree has the names, order and strategies of the design", () => {
             normalizers (one_for_one)
               BTCUSDT
               ETHUSDT
+            backfiller
             connections (one_for_one)
               0
           kraken (one_for_one)
             normalizers (one_for_one)
               BTC/USD
               ETH/USD
+            backfiller
             connections (one_for_one)
               0
       lake (one_for_one)
@@ -125,6 +157,19 @@ test("the tree has the names, order and strategies of the design", () => {
 test("a role leaves the other half out", () => {
   expect(outline(plant("feed")).join("\n")).not.toContain("lake");
   expect(outline(plant("lake")).join("\n")).not.toContain("feed");
+});
+
+test("an import of history opens no sockets", () => {
+  const symbols = ["BTCUSDT"];
+  const text = outline(plant("feed", { feeding: "history", symbols })).join("\n");
+  expect(text).toContain("backfiller");
+  expect(text).not.toContain("connections");
+});
+
+test("more symbols than one socket may carry are sharded", () => {
+  const symbols = Array.from({ length: 1_025 }, (_, index) => `S${index}`);
+  const text = outline(plant("feed", { feeding: "live", symbols })).join("\n");
+  expect(text).toMatch(/S1024\n +backfiller\n +connections \(one_for_one\)\n +0\n +1\n/);
 });
 
 test.each(["broker", "topics", "port"])("%s that always crashes ends the platform", async (id) => {

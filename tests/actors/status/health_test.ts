@@ -11,6 +11,7 @@ import { now_ms, sampleTree } from "./sample_tree.ts";
 
 const work = "k2/platform/work";
 const connection = `${work}/feed/exchanges/kraken/connections/0`;
+const continuity = `${work}/feed/continuity`;
 const producer = `${work}/feed/producer/producer`;
 const spark = `${work}/lake/spark`;
 const ago = (ms: number) => new Date(now_ms - ms).toISOString();
@@ -20,6 +21,7 @@ test("a serving platform passes, with a word for each check", () => {
   expect(health).toBe("pass");
   expect(checks.map(({ name, reason }) => `${name} ${reason}`)).toEqual([
     "actor has done its work",
+    "gaps no trade is missing",
     "kafka Kafka acknowledges",
     "connection streams",
     "connection streams",
@@ -34,6 +36,8 @@ test.each<[string, string, Partial<StatusNode>, string, string]>([
   ["a young state, long lost", connection, down(40_000), "fail", "is connecting"],
   ["a refused subscription", connection, { state: "refused" }, "fail", "is refused"],
   ["one refused symbol", connection, { figures: { refused: 1 } }, "warn", "1 of 2 symbols"],
+  ["a dead subscription", connection, { figures: { not_delivering: 2 } }, "warn", "2 of 2 symbols"],
+  ["a gap that stays open", continuity, gaps(60_000), "warn", "7 trades are missing, open gaps: 1"],
   ["no acknowledgements", producer, { figures: { acknowledging: false } }, "fail", "acknowledge"],
   ["no port", producer, { state: "waiting_for_port" }, "fail", "waiting_for_port"],
   ["full buffers", producer, { figures: { is_full: true } }, "fail", "buffers are full"],
@@ -49,6 +53,11 @@ test.each<[string, string, Partial<StatusNode>, string, string]>([
   const remarks = report.checks.filter(({ status }) => status !== "pass");
   expect(remarks.map((check) => check.path)).toEqual([path]);
   expect(remarks[0]?.reason).toContain(reason);
+});
+
+test("a gap that has just opened is no remark", () => {
+  const { health } = healthOf(sampleTree({ [continuity]: gaps(59_000) }), { role: "all", now_ms });
+  expect(health).toBe("pass");
 });
 
 test("a lake to which nothing comes is fresh, however old its last record is", () => {
@@ -84,6 +93,10 @@ test.each<[Role, string]>([
   const tree = sampleTree({ [spark]: { state: "failed" } });
   expect(healthOf(tree, { role, now_ms }).health).toBe(health as "pass");
 });
+
+function gaps(ms: number): Partial<StatusNode> {
+  return { figures: { gaps_open: 1, ids_missing: 7, oldest_gap_at: ago(ms) } };
+}
 
 function lost(ms: number): Partial<StatusNode> {
   return { state: "waiting", since: ago(ms), figures: { last_error: "refused" } };

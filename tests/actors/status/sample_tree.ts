@@ -54,6 +54,10 @@ export function sampleTree(changes: Readonly<Record<string, Partial<StatusNode>>
       ]),
       supervisor("work", [
         supervisor("feed", [
+          node("continuity", {
+            state: "watching",
+            figures: { gaps_open: 0, ids_missing: 0, oldest_gap_at: null, confirmed_behind_s: 5 },
+          }),
           supervisor("producer", [
             node("port", { kind: "port", pid: 4712 }),
             node("producer", {
@@ -73,12 +77,14 @@ export function sampleTree(changes: Readonly<Record<string, Partial<StatusNode>>
               supervisor("normalizers", [
                 node("BTCUSDT", { state: "normalizing", figures: { trades_total: 12_340 } }),
               ]),
+              node("backfiller", { state: "idle", figures: { pages_total: 3, weight_used: 75 } }),
               supervisor("connections", [node("0", connection)]),
             ]),
             supervisor("kraken", [
               supervisor("normalizers", [
                 node("BTC/USD", { state: "normalizing", figures: { trades_total: 7 } }),
               ]),
+              node("backfiller", { state: "idle", figures: { pages_total: 3, weight_used: 75 } }),
               supervisor("connections", [node("0", connection)]),
             ]),
           ]),

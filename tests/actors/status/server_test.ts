@@ -59,6 +59,8 @@ async function serve(): Promise<{ url: string; starts: () => number }> {
             now_ms: Date.now,
             readTree: () => planted.node(),
             command: (path, command) => planted.send(path, command),
+            requestImport: ({ exchange }) =>
+              exchange === "kraken" ? null : `The running platform does not feed ${exchange}`,
             metrics: createMetrics(),
           }),
         },
@@ -235,4 +237,23 @@ test("what answers but is not K2 is told apart", async () => {
   await stranger.stop(true);
   expect(() => statusUrl("127.0.0.1", 0)).toThrow("K2_STATUS_PORT is 0");
   expect(statusUrl("::1", 8900)).toBe("http://[::1]:8900/status");
+});
+
+test("history is asked for with the token, and refused with a sentence", async () => {
+  const { url } = await serve();
+  const wanted = { native_symbol: "BTC/USD", from_timestamp: 1, to_timestamp: 2 };
+  async function post(body: string, authorization = `Bearer ${token}`) {
+    const headers = { authorization };
+    const response = await fetch(`${url}imports`, { method: "POST", headers, body });
+    return [response.status, await response.text()] as const;
+  }
+  const kraken = JSON.stringify({ ...wanted, exchange: "kraken" });
+  expect(await post(kraken)).toEqual([202, expect.stringContaining('"accepted":"import"')]);
+  expect((await post(kraken, "Bearer wrong"))[0]).toBe(401);
+  const elsewhere = JSON.stringify({ ...wanted, exchange: "nowhere" });
+  expect(await post(elsewhere)).toEqual([409, expect.stringContaining("does not feed nowhere")]);
+  for (const body of ["", "[]", kraken.replace(":2", ":1"), kraken.replace(":2", ':"2"')]) {
+    expect((await post(body))[0]).toBe(400);
+  }
+  expect((await fetch(`${url}imports`)).status).toBe(405);
 });

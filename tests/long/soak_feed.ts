@@ -1,0 +1,114 @@
+/**
+ * The feed in a process of its own, for the soak: the real tree's branch, with a port that
+ * acknowledges at once in the place of Kafka's. Prints a line of figures a second, and ends when
+ * its stdin does.
+ *
+ * @module
+ */
+
+import { mkdirSync } from "node:fs";
+import { fromCallback } from "xstate";
+import { exchanges } from "../../actors/exchanges/mod.ts";
+import type { Incarnation, Stop } from "../../actors/messages.ts";
+import type { Outbox } from "../../actors/producer/outbox.ts";
+import { hostClock } from "../../actors/settings/clock.ts";
+import { createLog } from "../../actors/settings/log.ts";
+import { readSettings } from "../../actors/settings/settings.ts";
+import { openFeedMemory } from "../../supervisors/feed_memory.ts";
+import { feed } from "../../supervisors/feed_tree.ts";
+import type { Ground } from "../../supervisors/ground.ts";
+import { type ChildSpec, startTree, supervisorChild } from "../../supervisors/supervisor.ts";
+import { makeOutbox } from "../../supervisors/tree.ts";
+
+/** Acknowledges every batch in the next turn of the loop. */
+const countingPort = fromCallback<Stop, { incarnation: Incarnation; outbox: Outbox }>(
+  ({ input: { incarnation, outbox }, receive }) => {
+    const attachment = outbox.attach({
+      send(packet) {
+        const batch_id = packet.readUIntLE(4, 6);
+        setImmediate(() => attachment.acknowledge(batch_id, []));
+      },
+    });
+    incarnation.ready();
+    receive(() => incarnation.exit({ kind: "normal" }));
+    return () => attachment.detach();
+  },
+);
+
+/** The same branch, with one child in another's place. */
+function replanted(spec: ChildSpec, replace: (spec: ChildSpec) => ChildSpec): ChildSpec {
+  const { supervisor } = spec;
+  if (supervisor === undefined) return replace(spec);
+  const children = supervisor.children.map((child) => replanted(child, replace));
+  const { cool_down } = spec;
+  return supervisorChild({
+    ...supervisor,
+    id: spec.id,
+    children,
+    ...(cool_down === undefined ? {} : { cool_down }),
+  });
+}
+
+const settings = readSettings(process.env, exchanges);
+mkdirSync(settings.data_dir, { recursive: true });
+const now_us = hostClock();
+const outbox = makeOutbox(settings, now_us);
+outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic, index) => [topic, index + 1])));
+const log = createLog({
+  format: "text",
+  write: (line) => process.stderr.write(line),
+  now_ms: Date.now,
+});
+const memory = openFeedMemory({
+  settings,
+  exchanges: settings.exchanges,
+  sink: outbox,
+  log,
+  now_us,
+  monotonic_ms: () => performance.now(),
+});
+const controller = new AbortController();
+const ground = {
+  settings,
+  log,
+  outbox,
+  memory,
+  simulate: null,
+  feeding: "live",
+  now_us,
+  signal: controller.signal,
+  cluster: { brokers: "", properties: {} },
+} as unknown as Ground;
+const branch = replanted(feed(ground, memory), (spec) =>
+  spec.id === "port"
+    ? { ...spec, logic: countingPort, input: (incarnation) => ({ incarnation, outbox }) }
+    : spec,
+);
+const tree = startTree(
+  { id: "soak", strategy: "one_for_one", restarts_max: 5, window_ms: 60_000, children: [branch] },
+  {
+    now_ms: Date.now,
+    signal: controller.signal,
+    notify: ({ path, reason, verdict }) => {
+      if (verdict !== "stopped") process.stderr.write(`${path} ${verdict}: ${reason}\n`);
+    },
+  },
+);
+const timer = setInterval(() => {
+  const gaps_open = memory.exchanges
+    .flatMap(({ continuities }) => [...continuities.values()])
+    .reduce((sum, continuity) => sum + continuity.openGaps().length, 0);
+  const { acknowledged_total, received_total } = outbox.figures();
+  const rss_bytes = process.memoryUsage.rss();
+  process.stdout.write(
+    `${JSON.stringify({ rss_bytes, acknowledged_total, received_total, gaps_open })}\n`,
+  );
+}, 1_000);
+process.stdin.on("end", async () => {
+  clearInterval(timer);
+  await tree.stop();
+  controller.abort();
+  memory.close();
+  process.exit(0);
+});
+process.stdin.resume();
