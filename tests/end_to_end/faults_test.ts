@@ -52,6 +52,11 @@ async function misbehave(faults: readonly Fault[]): Promise<void> {
   });
 }
 
+/** Ends the faults that have not happened or go on. */
+async function clearFaults(): Promise<void> {
+  await fetch(new URL("/simulator/faults", ground.simulator.url), { method: "DELETE" });
+}
+
 /** Waits until every symbol streams and nothing is missing. */
 async function recovered(platform: Platform): Promise<void> {
   let standing = "";
@@ -137,12 +142,12 @@ async function differences(): Promise<string[]> {
   }
   const markets = Map.groupBy(trades, (trade) => `${trade.exchange}:${trade.native_symbol}`);
   expect(markets.size).toBe(6);
+  expect(trades.length).toBeGreaterThan(1_000);
   for (const [market, taken] of markets) {
     const [{ exchange, native_symbol } = taken[0]!] = taken;
     const ids = taken.map(({ trade_id }) => Number(trade_id));
     const range = { first: String(minimum(ids)), last: String(maximum(ids)) };
     const wanted = await listOf(ground.simulator.url, { exchange, native_symbol, ...range });
-    expect(wanted.length).toBeGreaterThan(500);
     const by_id = new Map(wanted.map((trade) => [trade.trade_id, trade]));
     const seen = new Set(taken.map(({ trade_id }) => trade_id));
     for (const { trade_id } of wanted) {
@@ -162,6 +167,19 @@ async function differences(): Promise<string[]> {
     }
   }
   return found.slice(0, 20);
+}
+
+/** Gaps that were told of and never ended, or ended without having been told of. */
+async function unbalancedGaps(): Promise<unknown[]> {
+  const { events } = await ground.readTopics();
+  const kinds = new Set(events.map(({ event }) => event));
+  const wanted = ["session_opened", "session_closed", "coverage", "confirmed", "gap_opened"];
+  expect([...kinds]).toEqual(expect.arrayContaining(wanted));
+  const ends = ["gap_filled", "gap_absent", "gap_unfillable"];
+  expect([...kinds]).toEqual(expect.arrayContaining(ends));
+  const opened = new Set(events.filter((it) => it.event === "gap_opened").map((it) => it.gap_id));
+  const ended = new Set(events.filter((it) => ends.includes(it.event)).map((it) => it.gap_id));
+  return [...opened.symmetricDifference(ended)];
 }
 
 function minimum(numbers: readonly number[]): number {
@@ -218,6 +236,18 @@ test(
     const platform = await start();
     await misbehave(spoilt_data);
     await recovered(platform);
+    await misbehave(everywhere({ fault: "absent_ids" }));
+    const lost = { exchange: "binance", native_symbol: "ETHUSDT" };
+    await ask([
+      { fault: "rest_history", ...lost, older_s: 1 },
+      { fault: "drop_trades", ...lost, trades: 5 },
+    ]);
+    await eventually("a gap that nobody can fill", async () => {
+      const { figures } = await platform.node("k2/platform/work/feed/exchanges/binance/backfiller");
+      return Number(figures.gaps_open) > 0 ? true : undefined;
+    });
+    await recovered(platform);
+    await clearFaults();
     await misbehave(spoilt_rest);
     await recovered(platform);
     await misbehave(spoilt_sockets);
@@ -242,7 +272,7 @@ test(
       const { state, figures } = await platform.node(kraken);
       return state === "refused" && String(figures.last_error).includes("1008") ? true : undefined;
     });
-    await fetch(new URL("/simulator/faults", ground.simulator.url), { method: "DELETE" });
+    await clearFaults();
     await command(platform, kraken, "restart");
     await recovered(platform);
     const reconnects = await reconnectsOf(platform);
@@ -254,6 +284,7 @@ test(
     await recovered(platform);
     expect(await platform.stop("SIGTERM")).toBe(0);
     expect(await differences()).toEqual([]);
+    expect(await unbalancedGaps()).toEqual([]);
     expect(await brokenRules()).toEqual({});
   },
   test_ms,

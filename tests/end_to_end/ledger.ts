@@ -42,18 +42,14 @@ export async function startSimulator(
   };
 }
 
-/** Whether trades that Gold lacks between its first and its last are differences. */
-export type Holes = "no holes" | "holes allowed";
-
 /**
  * Every difference between Gold and the simulator's list, as sentences; and how many trades of
  * each market were compared. The list is asked for from Gold's first to its last id.
  */
 export async function differences(
   simulator_url: string,
-  options: { readonly environment: Readonly<Record<string, string>>; readonly holes: Holes },
+  environment: Readonly<Record<string, string>>,
 ) {
-  const { environment, holes } = options;
   const found: string[] = [];
   const counts: Record<string, number> = {};
   const gold = await rowsOf(
@@ -69,7 +65,7 @@ export async function differences(
     const last = String(rows.at(-1)?.trade_id);
     const wanted = await listOf(simulator_url, { exchange, native_symbol, first, last });
     counts[market] = rows.length;
-    if (holes === "no holes" && rows.length !== wanted.length) {
+    if (rows.length !== wanted.length) {
       found.push(`${market}: ${rows.length} trades in Gold, ${wanted.length} in the list`);
     }
     const by_id = new Map(wanted.map((trade) => [trade.trade_id, trade]));
