@@ -74,6 +74,7 @@ function connectionShard(
       incarnation,
       adapter,
       native_symbols,
+      exchange_symbols_count: settings.native_symbols.length,
       ws_url,
       shard,
       system_id,

@@ -147,8 +147,7 @@ const machine = setup({
       const { current, planned, shard } = context;
       const next = makeSession(shard, planned);
       enqueue.assign({ next });
-      const predecessor = current?.deliveries ?? null;
-      const input: SessionInput = { shard, session: next, planned, predecessor };
+      const input: SessionInput = { shard, session: next, planned, predecessor: current };
       enqueue.spawnChild("session", { id: next.connection_id, input });
     }),
     closeNext: enqueueActions(({ context: { failure, next }, enqueue }) => {
@@ -199,6 +198,10 @@ const machine = setup({
     noteRotated: ({ context }) => notes.noteRotated(context),
     noteNotRotated: ({ context }) => notes.noteNotRotated(context),
     noteHealthy: ({ context }) => notes.noteHealthy(context),
+    noteBudget: ({ context: { shard } }) => {
+      // A process that was started again does not know why, only for how long.
+      shard.figures.last_error ??= "the exchange allows no connection attempt yet";
+    },
     notePaused: ({ context }) => notes.notePaused(context),
     remember: assign(({ context, event }, failure: Failure) => {
       const { figures, input } = context.shard;
@@ -273,7 +276,7 @@ export const connection = machine.createMachine({
       ],
     },
     waiting_for_budget: {
-      entry: { type: "show", params: "waiting_for_budget" },
+      entry: [{ type: "show", params: "waiting_for_budget" }, "noteBudget"],
       after: { budget_ms: "admitting" },
     },
     connected: {

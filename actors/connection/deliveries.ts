@@ -21,6 +21,8 @@ import type { ExchangeClock } from "./exchange_clock.ts";
 export interface Delivery {
   /** Its last trade that was pushed; what is repeated on subscribing proves nothing. */
   streamed_ms: number | null;
+  /** The id of its first trade that was pushed. */
+  first_streamed_id: string | null;
   /** The last trade's id, however it came. */
   trade_id: string | null;
   /** When the exchange accepted it; null while it does not stand. */
@@ -62,12 +64,15 @@ interface DeliveryStanding {
 /** Silence after the acknowledgement, then after the last trade or probe, that asks for a probe. */
 const first_silence_ms = 5_000;
 const silence_ms_min = 60_000;
-/** Every probe costs a request, and gaps have to be filled too: many silent symbols are patient. */
+/**
+ * Every probe costs a request of a budget that all sockets of the exchange share, and gaps have to
+ * be filled too: many silent symbols are patient.
+ */
 const silence_ms_per_symbol = 4_000;
 /** Probes under way at a time. */
 const probes_max = 4;
 /** The backfiller has other work and a budget to keep: a probe may wait long, but not for ever. */
-const probe_ms_max = 30_000;
+const probe_ms_max = 120_000;
 /** How much younger than the subscription a trade must be: clocks differ by less. */
 const margin_us = 3_000_000;
 /** How long a trade that REST shows may still be on its way to us. */
@@ -79,6 +84,7 @@ const resubscriptions_max = 3;
 export function noDelivery(): Delivery {
   return {
     streamed_ms: null,
+    first_streamed_id: null,
     trade_id: null,
     acknowledged_ms: null,
     probed_ms: null,
@@ -95,18 +101,21 @@ export function noDelivery(): Delivery {
  * What needs attention now. Forgets suspicions that data has refuted, and probes that nobody
  * answered.
  *
+ * @param options.symbols_count Symbols of the exchange, on all sockets.
  * @param options.isExpected Whether trades of a symbol are to be expected: not while it is halted.
  */
 export function attend(
   deliveries: Deliveries,
   options: {
     readonly now_ms: number;
+    readonly symbols_count: number;
     readonly isExpected: (native_symbol: string) => boolean;
   },
 ): Attention {
-  const { isExpected, now_ms } = options;
-  const silence_ms = Math.max(silence_ms_min, deliveries.size * silence_ms_per_symbol);
+  const { isExpected, now_ms, symbols_count } = options;
+  const silence_ms = Math.max(silence_ms_min, symbols_count * silence_ms_per_symbol);
   let silent: string | null = null;
+  let silent_since_ms = Number.POSITIVE_INFINITY;
   const undelivering: string[] = [];
   let probes = 0;
   for (const [native_symbol, delivery] of deliveries) {
@@ -115,7 +124,11 @@ export function attend(
     if (delivery.acknowledged_ms === null) continue;
     if (isUndelivering(delivery, now_ms)) undelivering.push(native_symbol);
     else if (isSilent(delivery, now_ms, silence_ms) && isExpected(native_symbol)) {
-      silent ??= native_symbol;
+      // The longest silent first: where REST is slow, the last ones would else never be probed.
+      const since_ms = heardMs(delivery);
+      if (since_ms >= silent_since_ms) continue;
+      silent = native_symbol;
+      silent_since_ms = since_ms;
     }
   }
   return { silent: probes < probes_max ? silent : null, undelivering };
@@ -178,17 +191,20 @@ export function standingOf(deliveries: Deliveries): DeliveryStanding {
 }
 
 /**
- * Whether a socket may take the place of another: all that the other has pushed lately this one
- * has pushed too.
+ * Whether a socket may take the place of another: of all that the other has pushed lately this one
+ * has pushed too, and the other has reached what this one began with. Until then trades may lie in
+ * the other's buffer that came before this one was subscribed, and would be lost with it.
  */
 export function hasTakenOver(
   deliveries: Deliveries,
   of: { readonly predecessor: Deliveries; readonly now_ms: number; readonly recent_ms: number },
 ): boolean {
-  for (const [native_symbol, { streamed_ms }] of of.predecessor) {
+  for (const [native_symbol, { streamed_ms, trade_id }] of of.predecessor) {
     if (streamed_ms === null || of.now_ms - streamed_ms > of.recent_ms) continue;
     const own = deliveries.get(native_symbol);
-    if (own !== undefined && own.streamed_ms === null) return false;
+    if (own === undefined) continue;
+    const { first_streamed_id } = own;
+    if (first_streamed_id === null || isLater(first_streamed_id, trade_id)) return false;
   }
   return true;
 }
@@ -214,11 +230,16 @@ function isUndelivering({ retry_at_ms, suspected_ms }: Delivery, now_ms: number)
 }
 
 function isSilent(delivery: Delivery, now_ms: number, silence_ms: number): boolean {
-  const { acknowledged_ms, probed_ms, settled_ms, streamed_ms, suspected_ms } = delivery;
+  const { acknowledged_ms, probed_ms, suspected_ms } = delivery;
   if (acknowledged_ms === null || probed_ms !== null || suspected_ms !== null) return false;
-  const heard_ms = Math.max(acknowledged_ms, streamed_ms ?? 0, settled_ms ?? 0);
+  const heard_ms = heardMs(delivery);
   const silence_ms_max = heard_ms === acknowledged_ms ? first_silence_ms : silence_ms;
   return now_ms - heard_ms >= silence_ms_max;
+}
+
+/** When a symbol was heard of last, or probed. */
+function heardMs({ acknowledged_ms, settled_ms, streamed_ms }: Delivery): number {
+  return Math.max(acknowledged_ms ?? 0, streamed_ms ?? 0, settled_ms ?? 0);
 }
 
 /** Whether a trade id is above another; both are digits without leading zeros. */

@@ -78,8 +78,8 @@ export interface Reading {
   readonly arrival: FrameEntry;
   /** The ping whose answer is awaited. */
   ping: { readonly request_id: number; readonly sent_ns: number } | null;
-  /** Whether the exchange has said how it is. */
-  has_status: boolean;
+  /** What the exchange has said last of how it is; null before that. */
+  is_closing: boolean | null;
 }
 
 const encoder = new TextEncoder();
@@ -131,14 +131,17 @@ export function readText(reading: Reading, text: string): void {
   }
 }
 
-/** What a socket is greeted with is how things stand, and a new socket would not better it. */
+/**
+ * What a socket is greeted with, and what is said again, is how things stand: a new socket would
+ * not better it.
+ */
 function readStatus(
   reading: Reading,
   { is_closing, status }: Extract<Frame, { kind: "status" }>,
 ): void {
   reading.figures.exchange_status = status;
-  if (is_closing && reading.has_status) reading.tell({ type: "exchange.closing" });
-  reading.has_status = true;
+  if (is_closing && reading.is_closing === false) reading.tell({ type: "exchange.closing" });
+  reading.is_closing = is_closing;
 }
 
 /** The exchange answered between our sending and receiving: in the middle, for all we know. */
@@ -209,7 +212,10 @@ function noteDelivered(
   { source, trades }: Pick<FrameTrades, "source" | "trades">,
   received_ms: number,
 ): void {
-  if (source === "STREAM") delivery.streamed_ms = received_ms;
+  if (source === "STREAM") {
+    delivery.streamed_ms = received_ms;
+    delivery.first_streamed_id ??= trades[0]?.trade_id ?? null;
+  }
   delivery.trade_id = trades[trades.length - 1]?.trade_id ?? delivery.trade_id;
 }
 

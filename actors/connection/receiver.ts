@@ -115,7 +115,7 @@ export const receiver = fromCallback<SendText, ReceiverInput>(
     const record = openRecord({ ...input, session });
     const { arrival } = record;
     const tell = sendBack;
-    const initial = { ping: null, has_status: false };
+    const initial = { ping: null, is_closing: null };
     const reading: Reading = { ...input, ...initial, neighbors: system, tell, arrival };
 
     function arrive(frame: string | Uint8Array): void {

@@ -26,7 +26,8 @@ import {
   queuePing,
   queueWanted,
   receiverInput,
-  resubscribeMs,
+  refused_ms_min,
+  resubscribeAtMs,
   type SessionContext,
   type SessionInput,
   silenceCheckMs,
@@ -182,8 +183,14 @@ const machine = setup({
     }),
     refuse: assign(({ context, event }) => {
       if (event.type !== "subscription.refused") return {};
-      context.shard.figures.last_error = event.reason;
-      return { subscriptions: refuse(context.subscriptions, event) };
+      const { shard, subscriptions, terminal_retry_at_ms } = context;
+      shard.figures.last_error = event.reason;
+      const refused_ms = monotonicMs(shard.input) + refused_ms_min;
+      const is_over = terminal_retry_at_ms <= monotonicMs(shard.input);
+      return {
+        subscriptions: refuse(subscriptions, event),
+        ...(event.is_terminal && is_over && { terminal_retry_at_ms: refused_ms }),
+      };
     }),
     refuseOverdue: assign(({ context, event }) => {
       if (event.type !== "acknowledgement.overdue") return {};
@@ -197,9 +204,13 @@ const machine = setup({
       return readList(context, event.native_symbols);
     }),
     scheduleResubscribe: enqueueActions(({ context, enqueue }) => {
+      const resubscribe_at_ms = resubscribeAtMs(context);
+      if (resubscribe_at_ms === context.resubscribe_at_ms) return;
+      enqueue.assign({ resubscribe_at_ms });
       enqueue.cancel("resubscribe");
-      if (standing(context.subscriptions).refused === 0) return;
-      enqueue.raise({ type: "resubscribe" }, { id: "resubscribe", delay: resubscribeMs(context) });
+      if (resubscribe_at_ms === null) return;
+      const delay = Math.ceil(Math.max(0, resubscribe_at_ms - monotonicMs(context.shard.input)));
+      enqueue.raise({ type: "resubscribe" }, { id: "resubscribe", delay });
     }),
     wantRefused: assign(({ context }) => wantRefused(context)),
     attend: assign(({ context, system }) =>

@@ -7,11 +7,17 @@
 
 import type { Request } from "../exchanges/adapter.ts";
 import { backoffMs } from "../rest/backoff.ts";
-import { type Deliveries, hasTakenOver } from "./deliveries.ts";
+import { hasTakenOver } from "./deliveries.ts";
 import { type Failure, passing, socketFailure, terminal } from "./failure.ts";
 import type { ReceiverInput, SendText, SocketEnd } from "./receiver.ts";
 import { monotonicMs, type Session, type Shard } from "./shard.ts";
-import { markRequested, refusedReason, type Subscriptions, symbolsIn } from "./subscriptions.ts";
+import {
+  markRequested,
+  namesOf,
+  refusedReason,
+  type Subscriptions,
+  symbolsIn,
+} from "./subscriptions.ts";
 
 /** What a session is given. */
 export interface SessionInput {
@@ -19,8 +25,8 @@ export interface SessionInput {
   readonly session: Session;
   /** The subscriptions before the socket opens. */
   readonly planned: Subscriptions;
-  /** Of the session whose place this one is to take, else null. */
-  readonly predecessor: Deliveries | null;
+  /** The session whose place this one is to take, else null. */
+  readonly predecessor: Session | null;
 }
 
 /** A message that waits for its turn. */
@@ -36,6 +42,10 @@ export interface SessionContext extends SessionInput {
   readonly next_request_id: number;
   /** How often refused symbols were asked for again. */
   readonly resubscribe_attempt: number;
+  /** When refused symbols are asked for again, as it is arranged; null where it is not. */
+  readonly resubscribe_at_ms: number | null;
+  /** Before then those that are refused for good are left alone. Both: monotonic, milliseconds. */
+  readonly terminal_retry_at_ms: number;
   /** When it began to stream; monotonic clock, milliseconds. */
   readonly streaming_ms: number | null;
   /** Surplus subscriptions that were ended: each once, as one that stays costs little. */
@@ -46,6 +56,8 @@ export interface SessionContext extends SessionInput {
 const resubscribe_backoff = { base_ms: 5_000, cap_ms: 300_000 };
 /** Wait after a refusal that only a person can end. */
 export const refused_ms_min = 300_000;
+/** What an old socket has on its way may be older than the new subscriptions: both stay so long. */
+const takeover_ms_min = 1_000;
 /** A symbol has to come on the new socket where it came on the old one within this time… */
 const takeover_recent_ms = 10_000;
 /** …and where it does not within this time, it is as quiet as it may be. */
@@ -61,6 +73,8 @@ export function startingContext(input: SessionInput): SessionContext {
     queue: [],
     next_request_id: 1,
     resubscribe_attempt: 0,
+    resubscribe_at_ms: null,
+    terminal_retry_at_ms: monotonicMs(input.shard.input) + refused_ms_min,
     streaming_ms: null,
     ended: new Set(),
   };
@@ -155,13 +169,20 @@ export function hopelessFailure({ subscriptions }: Pick<SessionContext, "subscri
   return terminal(reason);
 }
 
-/** Until the next time at which refused symbols are asked for again. */
-export function resubscribeMs(context: SessionContext): number {
-  const is_passing = [...context.subscriptions.values()].some(
-    ({ is_terminal, state }) => state === "refused" && !is_terminal,
-  );
-  if (!is_passing) return refused_ms_min;
-  return resubscribeBackoffMs(context.shard, context.resubscribe_attempt + 1);
+/**
+ * When refused symbols are to be asked for again, null where there are none. What is arranged is
+ * never put off, as something is answered all the time.
+ */
+export function resubscribeAtMs(context: SessionContext): number | null {
+  const { resubscribe_at_ms, resubscribe_attempt, shard, subscriptions } = context;
+  const refused = [...subscriptions.values()].filter(({ state }) => state === "refused");
+  if (refused.length === 0) return null;
+  const now_ms = monotonicMs(shard.input);
+  const at_ms = refused.every(({ is_terminal }) => is_terminal)
+    ? context.terminal_retry_at_ms
+    : now_ms + resubscribeBackoffMs(shard, resubscribe_attempt + 1);
+  const is_arranged = resubscribe_at_ms !== null && resubscribe_at_ms > now_ms;
+  return is_arranged ? Math.min(at_ms, resubscribe_at_ms) : at_ms;
 }
 
 /** How long to leave symbols alone after the n-th request, from 1: jittered, at least 5 s. */
@@ -183,10 +204,13 @@ export function silenceCheckMs(context: SessionContext): number {
   return Math.max(1, Math.ceil(threshold_ms - silent_ms));
 }
 
-/** Symbols that the predecessor holds and this session lacks, unless they are refused for good. */
+/**
+ * Symbols that the predecessor holds and this session lacks, unless they are refused for good. One
+ * that has ended holds nothing that could be kept by ending this one too.
+ */
 export function lacking({ predecessor, subscriptions }: SessionContext): readonly string[] {
-  if (predecessor === null) return [];
-  return [...predecessor]
+  if (predecessor === null || predecessor.state === "ended") return [];
+  return [...predecessor.deliveries]
     .filter(([, { acknowledged_ms }]) => acknowledged_ms !== null)
     .map(([native_symbol]) => native_symbol)
     .filter((native_symbol) => {
@@ -199,11 +223,12 @@ export function lacking({ predecessor, subscriptions }: SessionContext): readonl
 /** Whether the predecessor may be closed. */
 export function isDelivering(context: SessionContext): boolean {
   const { predecessor, session, shard, streaming_ms } = context;
-  if (predecessor === null || streaming_ms === null) return true;
+  if (predecessor === null || predecessor.state === "ended" || streaming_ms === null) return true;
   if (lacking(context).length > 0) return false;
   const now_ms = monotonicMs(shard.input);
+  if (now_ms - streaming_ms < takeover_ms_min) return false;
   if (now_ms - streaming_ms >= takeover_ms_max) return true;
-  const of = { predecessor, now_ms, recent_ms: takeover_recent_ms };
+  const of = { predecessor: predecessor.deliveries, now_ms, recent_ms: takeover_recent_ms };
   return hasTakenOver(session.deliveries, of);
 }
 
@@ -238,6 +263,6 @@ export function failureOf(context: SessionContext, cause: Cause, end: SocketEnd 
     case "abandoned":
       return passing(refusedReason(context.subscriptions) ?? "no subscription was acknowledged");
     case "lacking":
-      return passing(`the exchange did not take over ${lacking(context).join(", ")}`);
+      return passing(`the exchange did not take over ${namesOf(lacking(context))}`);
   }
 }

@@ -28,6 +28,8 @@ export interface ConnectionInput {
   readonly adapter: ExchangeAdapter;
   /** At most as many as one socket may carry. */
   readonly native_symbols: readonly string[];
+  /** Symbols of the exchange, on all of its sockets: they share the budget of probes. */
+  readonly exchange_symbols_count: number;
   /** The base that the settings give. */
   readonly ws_url: string;
   /** Number of this connection among the exchange's, from 0. */
@@ -289,6 +291,7 @@ function defineFigures(shard: Shard): void {
     if (shard.shown?.state !== "streaming") return null;
     return Math.floor((monotonicMs(input) - shard.shown.started_ms) / 1_000);
   });
+  define("attempt_wait_s", () => Math.ceil(input.attempts.waitMs(1) / 1_000));
   define("clock_offset_ms", () =>
     shard.clock.offsetMs({ wall_us: input.now_us(), monotonic_ms: monotonicMs(input) }),
   );

@@ -171,12 +171,24 @@ export function standing(subscriptions: Subscriptions): Standing {
 
 /** The reasons of all refusals as one line, or null; of many only the first few. */
 export function refusedReason(subscriptions: Subscriptions): string | null {
-  const shown_max = 5;
   const refused = [...subscriptions].filter(([, it]) => it.state === "refused");
   if (refused.length === 0) return null;
-  const shown = refused.slice(0, shown_max).map(([symbol, it]) => `${symbol}: ${it.reason}`);
-  const rest = refused.length - shown.length;
-  return shown.join("; ") + (rest > 0 ? `; and ${rest} more` : "");
+  return firstFew(
+    refused.map(([symbol, it]) => `${symbol}: ${it.reason}`),
+    "; ",
+  );
+}
+
+/** Symbols as one line: of a thousand only the first few. */
+export function namesOf(native_symbols: readonly string[]): string {
+  return firstFew(native_symbols, ", ");
+}
+
+function firstFew(texts: readonly string[], separator: string): string {
+  const shown_max = 5;
+  const rest = texts.length - shown_max;
+  const shown = texts.slice(0, shown_max);
+  return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(separator);
 }
 
 function symbolsOf(subscriptions: Subscriptions, subject: Subject): readonly string[] {

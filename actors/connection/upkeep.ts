@@ -18,6 +18,7 @@ import {
 import {
   hasRoom,
   queueUnsubscribe,
+  refused_ms_min,
   resubscribeBackoffMs,
   type SessionContext,
 } from "./session_context.ts";
@@ -29,7 +30,7 @@ import {
   type Shard,
   subscriptionFigures,
 } from "./shard.ts";
-import { compareListed, planSubscriptions, symbolsIn, want } from "./subscriptions.ts";
+import { compareListed, namesOf, planSubscriptions, symbolsIn, want } from "./subscriptions.ts";
 
 /** Between two questions for the instrument list because of silent symbols. */
 const list_asked_ms_min = 300_000;
@@ -44,7 +45,8 @@ export function settleSubscriptions({ session, shard, subscriptions }: SessionCo
     else if (delivery.acknowledged_ms === null) noteAcknowledged(delivery, now_ms);
   }
   Object.assign(session.figures, subscriptionFigures(subscriptions));
-  announceRefused(shard, subscriptions, session.connection_id);
+  // One session speaks for the shard: two that differ would say the same again and again.
+  if (shard.shown === session) announceRefused(shard, subscriptions, session.connection_id);
 }
 
 /** What the exchange holds is made what should be held. */
@@ -56,9 +58,8 @@ export function readList(
   const { missing, subscriptions, surplus } = compareListed(context.subscriptions, listed);
   shard.figures.resubscribed_total += missing.length;
   if (missing.length > 0) {
-    const symbols = missing.join(", ");
     shard.input.log.warn(
-      `${nameOf(shard)} asks again for what the exchange does not hold: ${symbols}`,
+      `${nameOf(shard)} asks again for what the exchange does not hold: ${namesOf(missing)}`,
     );
   }
   const unwanted = surplus.filter((symbol) => !ended.has(symbol));
@@ -83,12 +84,11 @@ export function attendSubscriptions(
   announceHalted(shard);
   const { silent, undelivering } = attend(session.deliveries, {
     now_ms,
+    symbols_count: shard.input.exchange_symbols_count,
     isExpected: (symbol) => !shard.halted.has(symbol),
   });
-  if (silent !== null) {
-    askForHalts(shard, now_ms);
-    probe(context, silent, backfiller);
-  }
+  if (silent !== null || shard.halted.size > 0) askForHalts(shard, now_ms);
+  if (silent !== null) probe(context, silent, backfiller);
   const anew = hasRoom(context) ? undelivering : [];
   for (const native_symbol of anew) {
     const delivery = session.deliveries.get(native_symbol);
@@ -99,8 +99,7 @@ export function attendSubscriptions(
   shard.figures.resubscribed_total += anew.length;
   showDeliveries(context);
   if (anew.length === 0) return {};
-  const symbols = anew.join(", ");
-  shard.input.log.warn(`${nameOf(shard)} subscribes anew to what brings nothing: ${symbols}`);
+  shard.input.log.warn(`${nameOf(shard)} subscribes anew to what brings nothing: ${namesOf(anew)}`);
   return { subscriptions: want(subscriptions, anew), ...queueUnsubscribe(context, anew) };
 }
 
@@ -112,15 +111,25 @@ export function settleSubscriptionProbe({ session, shard }: SessionContext, prob
   settleProbe(delivery, probed.newest, { now_ms: monotonicMs(input), clock });
 }
 
-/** Symbols that the list refused are looked up again; it is asked anew in the background. */
+/**
+ * Refused symbols are wanted again, those that are refused for good every five minutes only. What
+ * the list refused is looked up again; it is asked anew in the background.
+ */
 export function wantRefused(context: SessionContext): Partial<SessionContext> {
-  const { resubscribe_attempt, shard, subscriptions } = context;
+  const { resubscribe_attempt, shard, subscriptions, terminal_retry_at_ms } = context;
   const { adapter, instruments, native_symbols } = shard.input;
+  const now_ms = monotonicMs(shard.input);
+  const is_terminal_due = now_ms >= terminal_retry_at_ms;
   logFailure(shard, instruments.load(native_symbols));
-  const planned = planSubscriptions(symbolsIn(subscriptions, "refused"), adapter, instruments);
+  const due = symbolsIn(subscriptions, "refused").filter(
+    (symbol) => is_terminal_due || subscriptions.get(symbol)?.is_terminal === false,
+  );
+  const planned = planSubscriptions(due, adapter, instruments);
   return {
     subscriptions: new Map([...subscriptions, ...planned]),
     resubscribe_attempt: resubscribe_attempt + 1,
+    resubscribe_at_ms: null,
+    ...(is_terminal_due && { terminal_retry_at_ms: now_ms + refused_ms_min }),
   };
 }
 
@@ -132,7 +141,7 @@ function logFailure({ input }: Shard, asked: Promise<void>): void {
   });
 }
 
-/** A symbol may be silent because the exchange has halted it, which the list tells. */
+/** Whether a symbol is silent because of a halt, and whether a halt is over, the list tells. */
 function askForHalts(shard: Shard, now_ms: number): void {
   if (now_ms - shard.list_asked_ms < list_asked_ms_min) return;
   shard.list_asked_ms = now_ms;
@@ -159,8 +168,9 @@ function showDeliveries({ session, shard }: SessionContext): void {
   figures.not_delivering_reason =
     not_delivering.length === 0
       ? null
-      : `${not_delivering.join(", ")}: acknowledged, and REST shows trades, but none came; ` +
+      : `${namesOf(not_delivering)}: acknowledged, and REST shows trades, but none came; ` +
         "check the spelling and the exchange's announcements";
+  if (shard.shown !== session) return;
   for (const symbol of shard.not_delivering) {
     if (!not_delivering.includes(symbol)) shard.not_delivering.delete(symbol);
   }

@@ -117,7 +117,8 @@ export const binance: ExchangeAdapter = {
   // The payload of the server's pings is its clock, in milliseconds when it was recorded.
   pingTime: (payload) => microsecondsFromEpoch(payload) ?? null,
   parsePage: parseBinancePage,
-  instrumentsUrl: (rest_url) => `${rest_url}/api/v3/exchangeInfo`,
+  // Permissions are most of the list's bytes, and reading them would hold the sockets up.
+  instrumentsUrl: (rest_url) => `${rest_url}/api/v3/exchangeInfo?showPermissionSets=false`,
   parseInstruments: parseBinanceInstruments,
   isTradable: (status) => tradable_statuses.has(status),
   isHalted: (status) => halted_statuses.has(status),

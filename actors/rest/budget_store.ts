@@ -2,6 +2,9 @@
  * Budgets on disk, so that a process that is started again does not ask as if it had never asked:
  * exchanges count by address, and ban it. A spending is written before its request leaves.
  *
+ * A disk that refuses stops nothing, as the budget still counts in memory: it is said once. Only a
+ * process that is started again within the window would know too little.
+ *
  * The file holds the wall clock's times, because the monotonic clock begins anew with the machine.
  * Where the wall clock was set back meanwhile, a spending of the future counts as just made and a
  * block as only begun, so that neither a rule is broken nor an exchange shunned for years.
@@ -14,6 +17,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { BudgetRule } from "../exchanges/adapter.ts";
 import { FailureError, reasonOf } from "../settings/exit.ts";
+import type { Log } from "../settings/log.ts";
 import { retry_after_ms_max } from "./backoff.ts";
 import { Budget, type BudgetState, type Spending } from "./budget.ts";
 
@@ -46,8 +50,13 @@ interface Row {
  *
  * @throws {FailureError} where it cannot be read.
  */
-export function openBudgetStore(path: string, clocks: BudgetClocks): BudgetStore {
+export function openBudgetStore(
+  path: string,
+  clocks: BudgetClocks,
+  log: Pick<Log, "info" | "warn">,
+): BudgetStore {
   const database = openDatabase(path);
+  let is_refused = false;
   const read = database.query<Row, [string, string]>(
     "SELECT spent, blocked_until_ms, written_ms FROM budgets WHERE exchange = ? AND name = ?",
   );
@@ -63,7 +72,15 @@ export function openBudgetStore(path: string, clocks: BudgetClocks): BudgetStore
         ...(row === null ? {} : restored(row, clocks)),
         onChange(state) {
           const { spent, blocked_until_ms, written_ms } = onWallClock(state, clocks);
-          write.run(exchange, name, spent, blocked_until_ms, written_ms);
+          try {
+            write.run(exchange, name, spent, blocked_until_ms, written_ms);
+          } catch (error) {
+            if (!is_refused) log.warn(`Cannot write down request budgets: ${reasonOf(error)}`);
+            is_refused = true;
+            return;
+          }
+          if (is_refused) log.info("Writes down request budgets again");
+          is_refused = false;
         },
       });
     },

@@ -154,23 +154,36 @@ export function createInstrumentList(options: InstrumentListOptions): Instrument
   };
 }
 
+/** An answer that names a time to wait. Wall clock, milliseconds. */
+interface Refusal {
+  readonly error: InstrumentsUnavailable;
+  readonly from_ms: number;
+  readonly until_ms: number;
+}
+
+/** A clock that was set back would make it hold for as long: then the exchange may say it again. */
+function holds({ from_ms, until_ms }: Refusal, now_ms: number): boolean {
+  return from_ms <= now_ms && now_ms < until_ms;
+}
+
 /** A fetch that callers share while it is under way, and that keeps to a named pause. */
 function createFetcher(
   options: InstrumentListOptions,
   hold: (cached: CachedInstruments) => void,
 ): () => Promise<void> {
   let request: Promise<void> | null = null;
-  let refusal: { readonly error: InstrumentsUnavailable; readonly until_ms: number } | null = null;
+  let refusal: Refusal | null = null;
 
   async function fetchAndHold(): Promise<void> {
     // The exchange named a time before which it does not want to be asked, by whomever.
-    if (refusal !== null && options.now_ms() < refusal.until_ms) throw refusal.error;
+    if (refusal !== null && holds(refusal, options.now_ms())) throw refusal.error;
     try {
       hold(await fetchInstruments(options));
       refusal = null;
     } catch (error) {
       if (error instanceof InstrumentsUnavailable && error.retry_after_ms !== null) {
-        refusal = { error, until_ms: options.now_ms() + error.retry_after_ms };
+        const from_ms = options.now_ms();
+        refusal = { error, from_ms, until_ms: from_ms + error.retry_after_ms };
       }
       throw error;
     }

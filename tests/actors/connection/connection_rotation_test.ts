@@ -42,6 +42,10 @@ test("before its end a socket is replaced by one that delivers, and closed only 
   // AB came on the first within ten seconds, and not yet on the second.
   expect(open(started)).toEqual([true, true]);
   latest().text(tradesFrame(trade("AB", "2")));
+  started.pass(500);
+  // The first has not come as far: what the second began with may follow others on the first.
+  expect(open(started)).toEqual([true, true]);
+  sockets[0]!.handlers.text(tradesFrame(trade("AB", "2")));
   started.pass(100);
   expect(open(started)).toEqual([false, true]);
   expect(report).toMatchObject({
@@ -81,7 +85,7 @@ test("a snapshot is no proof that a symbol is pushed", async () => {
 test("the new socket is replaced in its turn", async () => {
   const started = await rotate();
   accept(started);
-  deliverOn(started, 1, 1_000);
+  deliverOn(started, 1, 1_100);
   expect(open(started)).toEqual([false, true]);
   deliverOn(started, 1, rotation_ms - 2_000);
   expect(started.sockets).toHaveLength(2);
@@ -120,7 +124,10 @@ test.each([
   for (const frame of frames) started.latest().text(text(frame));
   expect(open(started)).toEqual([true, true]);
   accept(started);
-  started.pass(100);
+  // What was on its way before the second was subscribed comes on the first alone.
+  started.pass(900);
+  expect(open(started)).toEqual([true, true]);
+  started.pass(200);
   expect(open(started)).toEqual([false, true]);
   expect(started.report).toMatchObject({ state: "streaming", figures: { rotations_total: 1 } });
 });
@@ -153,7 +160,7 @@ test("where the second socket fails the first stays, and it is tried again", asy
   deliverOn(started, 0, 100);
   expect(sockets).toHaveLength(3);
   accept(started);
-  deliverOn(started, 2, 100);
+  deliverOn(started, 2, 1_100);
   expect(open(started)).toEqual([false, false, true]);
 });
 
@@ -176,13 +183,33 @@ test("a second socket that does not hold what the first holds is dropped", async
   );
 });
 
+test("what two sockets hold differently is said by the one that is relied on", async () => {
+  const started = await rotate();
+  const { clock, events, latest, lines, sockets } = started;
+  const refusals = () => events.filter(({ event }) => event === "subscription_refused");
+  latest().opened();
+  started.pass(500);
+  latest().text(ack("AB"));
+  latest().text(refusal("CD", { is_terminal: false }));
+  for (let count = 0; count < 10; count += 1) {
+    for (const { handlers } of sockets) handlers.pinged("");
+    clock.increment(1_000);
+    latest().text(refusal("CD", { is_terminal: false }));
+  }
+  expect(refusals()).toEqual([]);
+  sockets[0]!.handlers.closed(lost("gone"));
+  started.pass(3_000);
+  expect(refusals()).toMatchObject([{ native_symbol: "CD", connection_id: "fake-1" }]);
+  expect(lines.filter((line) => line.includes("Not subscribed to CD"))).toHaveLength(1);
+});
+
 test("a symbol that is refused for good meanwhile holds nothing up", async () => {
   const started = await rotate();
   started.latest().opened();
   started.pass(500);
   started.latest().text(ack("AB"));
   started.latest().text(refusal("CD", { is_terminal: true }));
-  deliverOn(started, 1, 500);
+  deliverOn(started, 1, 1_500);
   expect(open(started)).toEqual([false, true]);
 });
 
@@ -200,6 +227,34 @@ test("where the first ends meanwhile the second goes on, streaming or not", asyn
   expect(connecting.report.state).toBe("streaming");
   expect(connecting.report.figures.down_since).toBeNull();
   expect(connecting.sockets).toHaveLength(2);
+});
+
+test("once the first has ended, what the second lacks is no reason to end it too", async () => {
+  const started = await rotate();
+  const { clock, latest, report, sockets } = started;
+  latest().opened();
+  started.pass(500);
+  latest().text(ack("AB"));
+  latest().text(refusal("CD", { is_terminal: false }));
+  sockets[0]!.handlers.closed(lost("gone"));
+  for (let count = 0; count < 90; count += 1) {
+    latest().text(tradesFrame(trade("AB", "2")));
+    latest().text(refusal("CD", { is_terminal: false }));
+    clock.increment(500);
+  }
+  expect(open(started)).toEqual([false, true]);
+  expect(report).toMatchObject({ state: "streaming", figures: { subscribed: 1, refused: 1 } });
+});
+
+test("maintenance that is said again after a greeting with it is no news", async () => {
+  const started = await stream();
+  const maintenance = text({ kind: "status", status: "maintenance", is_closing: true });
+  for (let count = 0; count < 3; count += 1) started.latest().text(maintenance);
+  started.pass(5_000);
+  expect(started.sockets).toHaveLength(1);
+  started.latest().text(text({ kind: "status", status: "online", is_closing: false }));
+  started.latest().text(maintenance);
+  expect(started.sockets).toHaveLength(2);
 });
 
 test("where the first ends while the second waits for its turn, all begins anew", async () => {
@@ -255,6 +310,20 @@ test("without budget no socket is opened, and the state says so", async () => {
   clock.increment(60_000);
   clock.increment(60_000);
   expect(sockets).toHaveLength(3);
+});
+
+test("a block from before the start is waited for, and the status says how long", async () => {
+  const { attempts, loaded, report, sockets } = start();
+  attempts.blockFor(24 * 3_600_000);
+  await loaded();
+  expect(sockets).toHaveLength(0);
+  expect(report).toMatchObject({
+    state: "waiting_for_budget",
+    figures: {
+      attempt_wait_s: 24 * 3_600,
+      last_error: "the exchange allows no connection attempt yet",
+    },
+  });
 });
 
 test("without budget a socket is not rotated either, and stays", async () => {

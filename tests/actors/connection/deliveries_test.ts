@@ -27,7 +27,7 @@ function acknowledged(at_ms: number): Delivery {
 }
 
 function look(delivery: Delivery, now_ms: number, is_expected = true) {
-  const options = { now_ms, isExpected: () => is_expected };
+  const options = { now_ms, symbols_count: 1, isExpected: () => is_expected };
   const { silent, undelivering } = attend(new Map([["AB", delivery]]), options);
   return { is_silent: silent !== null, is_undelivering: undelivering.length > 0 };
 }
@@ -56,22 +56,38 @@ test("one symbol is probed at a look, four at a time, and each has its turn", ()
   const names = ["A", "B", "C", "D", "E", "F"];
   const deliveries = new Map(names.map((name) => [name, acknowledged(0)]));
   function probe(now_ms: number): string | null {
-    const { silent } = attend(deliveries, { now_ms, isExpected: () => true });
+    const options = { now_ms, symbols_count: names.length, isExpected: () => true };
+    const { silent } = attend(deliveries, options);
     if (silent !== null) deliveries.get(silent)!.probed_ms = now_ms;
     return silent;
   }
   expect([6_000, 7_000, 8_000, 9_000].map(probe)).toEqual(["A", "B", "C", "D"]);
-  expect(probe(35_999)).toBeNull();
+  expect(probe(125_999)).toBeNull();
   // Nobody answered: the first gives its place away.
-  expect([36_000, 37_000].map(probe)).toEqual(["E", "F"]);
+  expect([126_000, 127_000].map(probe)).toEqual(["E", "F"]);
 });
 
-test("of many symbols each is probed less often", () => {
-  const names = Array.from({ length: 100 }, (_, index) => `Q${index}`);
-  const deliveries = new Map(names.map((name) => [name, { ...acknowledged(0), settled_ms: 1 }]));
-  const at = (now_ms: number) => attend(deliveries, { now_ms, isExpected: () => true }).silent;
+test("of many symbols each is probed less often, whatever socket they are on", () => {
+  const deliveries = new Map([["AB", { ...acknowledged(0), settled_ms: 1 }]]);
+  const options = { symbols_count: 100, isExpected: () => true };
+  const at = (now_ms: number) => attend(deliveries, { ...options, now_ms }).silent;
   expect(at(400_000)).toBeNull();
-  expect(at(400_001)).toBe("Q0");
+  expect(at(400_001)).toBe("AB");
+});
+
+test("the longest silent is probed first: where REST is slow, the last has its turn too", () => {
+  const names = Array.from({ length: 50 }, (_, index) => `Q${index}`);
+  const deliveries = new Map(names.map((name) => [name, acknowledged(0)]));
+  const probed = new Set<string>();
+  // One answer in six seconds, where each of fifty asks every 200 s.
+  for (let now_ms = 6_000; now_ms <= 306_000; now_ms += 6_000) {
+    const options = { now_ms, symbols_count: names.length, isExpected: () => true };
+    const { silent } = attend(deliveries, options);
+    if (silent === null) continue;
+    probed.add(silent);
+    settle(deliveries.get(silent)!, now_ms, null);
+  }
+  expect(probed.size).toBe(50);
 });
 
 test("a trade that should have come makes a subscription be made anew, 2 s later", () => {
@@ -139,8 +155,8 @@ test("after three times in vain a symbol does not deliver, until a trade comes",
 
 test("a socket has taken over what the other pushed lately, and nothing else", () => {
   const old = new Map([
-    ["AB", { ...noDelivery(), streamed_ms: 95_000 }],
-    ["CD", { ...noDelivery(), streamed_ms: 80_000 }],
+    ["AB", { ...noDelivery(), streamed_ms: 95_000, trade_id: "9" }],
+    ["CD", { ...noDelivery(), streamed_ms: 80_000, trade_id: "3" }],
   ]);
   const own = new Map([
     ["AB", noDelivery()],
@@ -148,6 +164,8 @@ test("a socket has taken over what the other pushed lately, and nothing else", (
   ]);
   const of = { predecessor: old, now_ms: 100_000, recent_ms: 10_000 };
   expect(hasTakenOver(own, of)).toBe(false);
-  own.get("AB")!.streamed_ms = 99_000;
+  own.get("AB")!.first_streamed_id = "10";
+  expect(hasTakenOver(own, of)).toBe(false);
+  old.get("AB")!.trade_id = "10";
   expect(hasTakenOver(own, of)).toBe(true);
 });

@@ -58,6 +58,7 @@ interface Options {
   readonly adapter?: Partial<ExchangeAdapter>;
   readonly failures?: readonly Error[];
   readonly attempts_max?: number;
+  readonly exchange_symbols_count?: number;
   readonly wall_us?: number;
 }
 
@@ -96,6 +97,7 @@ export function start(options: Options = {}) {
     incarnation,
     adapter: { ...fake_adapter, ...options.adapter },
     native_symbols: options.symbols ?? ["AB", "CD"],
+    exchange_symbols_count: options.exchange_symbols_count ?? 2,
     ws_url: "wss://name:secret@fake.example",
     shard: 0,
     system_id: "fake.connection.0",

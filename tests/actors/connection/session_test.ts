@@ -6,7 +6,7 @@
 
 import { expect, test } from "bun:test";
 import { accept, ack, refusal, start, stream, text } from "./fake_connection.ts";
-import { fake_adapter, trade, tradesFrame } from "./fake_exchange.ts";
+import { fake_adapter, instrument, trade, tradesFrame } from "./fake_exchange.ts";
 
 type Started = Awaited<ReturnType<typeof stream>>;
 
@@ -181,8 +181,11 @@ test("a halt is said once, is no silence, and the list is asked every five minut
   const halts = events.filter(({ event }) => event === "symbol_halted");
   expect(halts).toMatchObject([{ native_symbol: "CD", reason: "its status is halted" }]);
   expect(lines).toContain("warn fake has halted CD: its status is halted");
+  // Nothing else is silent, and yet only the list can tell that the halt is over.
+  withTrades(started, 180_000);
+  expect(loadsCount()).toBe(3);
   instruments[1] = { ...instruments[1], status: "online" };
-  withTrades(started, 310_000);
+  withTrades(started, 2_000);
   expect(report.figures.halted).toBe(0);
   expect(loadsCount()).toBe(3);
 });
@@ -204,6 +207,53 @@ test("a refusal is an event once, until the symbol is acknowledged", async () =>
   latest().text(ack("CD"));
   latest().text(refusal("CD", { is_terminal: false }));
   expect(refusals()).toHaveLength(2);
+});
+
+/** A connection whose exchange accepts all symbols but the last, which it refuses for good. */
+async function withRefused(symbols: readonly string[]) {
+  const started = start({ symbols });
+  const { instruments, latest, loaded, pass, sockets } = started;
+  instruments.push(instrument("EF", "E", "F"));
+  await loaded();
+  latest().opened();
+  const askedFor = (symbol: string) =>
+    sockets[0]!.sent.filter((sent) => sent.startsWith(`subscribe ${symbol} `)).length;
+  let refusals_count = 0;
+  function hear(): void {
+    latest().pinged("");
+    if (askedFor("CD") === refusals_count) return;
+    refusals_count += 1;
+    latest().text(refusal("CD", { is_terminal: true }));
+  }
+  pass(500, hear);
+  for (const symbol of symbols) if (symbol !== "CD") latest().text(ack(symbol));
+  expect(started.report.state).toBe("streaming");
+  return { ...started, askedFor, hear };
+}
+
+test("refused for good is asked for again every five minutes, whatever is answered", async () => {
+  const { askedFor, hear, latest, pass } = await withRefused(["AB", "CD"]);
+  const asked_by_minute: number[] = [];
+  for (let minute = 1; minute <= 11; minute += 1) {
+    latest().text(text({ kind: "subscriptions", request_id: null, native_symbols: ["AB"] }));
+    pass(60_000, hear);
+    asked_by_minute.push(askedFor("CD"));
+  }
+  expect(asked_by_minute).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3]);
+});
+
+test("what is refused for good is not asked for with what is refused for now", async () => {
+  const { askedFor, hear, latest, pass } = await withRefused(["AB", "CD", "EF"]);
+  for (let count = 0; count < 20; count += 1) {
+    // The exchange loses EF again and again, and refuses it for now.
+    latest().text(text({ kind: "subscriptions", request_id: null, native_symbols: ["AB"] }));
+    pass(100, hear);
+    latest().text(refusal("EF", { is_terminal: false }));
+    pass(10_000, hear);
+    latest().text(ack("EF"));
+  }
+  expect(askedFor("EF")).toBeGreaterThan(20);
+  expect(askedFor("CD")).toBe(1);
 });
 
 test("what is sent is kept too, in the order of the wire", async () => {
@@ -231,8 +281,8 @@ test("the exchange's clock is asked every half minute", async () => {
 test("a probe that nobody answers judges nothing, and is repeated", async () => {
   const started = await stream({ adapter: { ...fake_adapter } });
   const { probes, report } = started;
-  withTrades(started, 36_000);
-  // Asked, never answered: given up after 30 s, asked again a minute later.
+  withTrades(started, 126_000);
+  // Asked, never answered: given up after two minutes, asked again a minute later.
   expect(probes).toHaveLength(1);
   withTrades(started, 62_000);
   expect(probes).toHaveLength(2);

@@ -211,6 +211,7 @@ function connect(ws_url: string, native_symbols: readonly string[]) {
             session: { ...fake_adapter.session, request_interval_ms: 0 },
           },
           native_symbols,
+          exchange_symbols_count: native_symbols.length,
           ws_url,
           shard: 0,
           system_id: "fake.connection.0",
@@ -219,7 +220,7 @@ function connect(ws_url: string, native_symbols: readonly string[]) {
           instruments: {
             exchange: "fake",
             load: async () => {},
-    refresh: async () => {},
+            refresh: async () => {},
             get: (symbol: string) => instruments.find((it) => it.native_symbol === symbol),
             all: () => instruments,
             fetched_at_ms: () => 0,

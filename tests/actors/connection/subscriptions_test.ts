@@ -9,6 +9,7 @@ import {
   compareListed,
   isUnanswered,
   markRequested,
+  namesOf,
   planSubscriptions,
   refuse,
   refusedReason,
@@ -106,6 +107,8 @@ test("of many refusals the first five are named", () => {
   const planned = planSubscriptions(many, fake_adapter, { all: () => [], get: () => undefined });
   expect(refusedReason(planned)).toEndWith("; and 3 more");
   expect(refusedReason(requested())).toBeNull();
+  expect(namesOf(many)).toBe("Q0, Q1, Q2, Q3, Q4, and 3 more");
+  expect(namesOf(["AB", "CD"])).toBe("AB, CD");
 });
 
 test("an answer to a request that ends a subscription is none to the one that makes it", () => {

@@ -5,6 +5,7 @@
  * the monotonic clock another origin; nothing is closed before the file is opened again.
  */
 
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,6 +13,7 @@ import { join } from "node:path";
 import { openBudgetStore } from "../../../actors/rest/budget_store.ts";
 import { FailureError } from "../../../actors/settings/exit.ts";
 import { createRandom } from "../../schemas/random.ts";
+import { fakeLog } from "../connection/fake_exchange.ts";
 import { fullestWindow } from "./windows.ts";
 
 const rule = { weight_max: 10, window_ms: 60_000 };
@@ -31,11 +33,10 @@ function freshPath(): string {
 function startProcess(path: string, wall: { ms: number }, rules = [rule]) {
   const began_ms = wall.ms;
   const shift = { ms: 0 };
-  const store = openBudgetStore(path, {
-    now_ms: () => 17 + wall.ms - began_ms + shift.ms,
-    wall_ms: () => wall.ms,
-  });
-  return { budget: store.open("fake", "rest", rules), shift, store };
+  const { lines, log } = fakeLog();
+  const clocks = { now_ms: () => 17 + wall.ms - began_ms + shift.ms, wall_ms: () => wall.ms };
+  const store = openBudgetStore(path, clocks, log);
+  return { budget: store.open("fake", "rest", rules), lines, shift, store };
 }
 
 test("spendings and blocks outlive the process, and nothing has to be closed for it", () => {
@@ -57,16 +58,35 @@ test("spendings and blocks outlive the process, and nothing has to be closed for
 test("each exchange and each kind has its own", () => {
   const path = freshPath();
   const clocks = { now_ms: () => 0, wall_ms: () => 5 };
-  const store = openBudgetStore(path, clocks);
+  const store = openBudgetStore(path, clocks, fakeLog().log);
   store.open("fake", "rest", [rule]).spend(1);
   store.open("fake", "connections", [rule]).spend(2);
   store.open("other", "rest", [rule]).spend(3);
   store.close();
-  const again = openBudgetStore(path, clocks);
+  const again = openBudgetStore(path, clocks, fakeLog().log);
   expect(again.open("fake", "rest", [rule]).used(rule)).toBe(1);
   expect(again.open("fake", "connections", [rule]).used(rule)).toBe(2);
   expect(again.open("other", "rest", [rule]).used(rule)).toBe(3);
   expect(again.open("other", "connections", [rule]).used(rule)).toBe(0);
+});
+
+test("a disk that refuses is said once, and the budget is kept to in memory", () => {
+  const path = freshPath();
+  const wall = { ms: 1_787_746_340_684 };
+  const { budget, lines } = startProcess(path, wall);
+  const other = new Database(path);
+  other.exec("BEGIN IMMEDIATE");
+  budget.spend(7);
+  wall.ms += 1_000;
+  budget.spend(2);
+  budget.blockFor(5_000);
+  expect(lines).toEqual(["warn Cannot write down request budgets: database is locked"]);
+  expect([budget.used(rule), budget.blockedMs()]).toEqual([9, 5_000]);
+  other.exec("ROLLBACK");
+  wall.ms += 5_000;
+  budget.spend(1);
+  expect(lines.slice(1)).toEqual(["info Writes down request budgets again"]);
+  expect(startProcess(path, wall).budget.used(rule)).toBe(10);
 });
 
 test("a wall clock that was set back makes spendings new and blocks no longer", () => {
@@ -113,6 +133,6 @@ test("a file that is no database is refused with the remedy", async () => {
   const path = join(folder, "broken.db");
   await writeFile(path, "x".repeat(10_000));
   const clocks = { now_ms: () => 0, wall_ms: () => 0 };
-  expect(() => openBudgetStore(path, clocks)).toThrow(FailureError);
-  expect(() => openBudgetStore(path, clocks)).toThrow("remove the file");
+  expect(() => openBudgetStore(path, clocks, fakeLog().log)).toThrow(FailureError);
+  expect(() => openBudgetStore(path, clocks, fakeLog().log)).toThrow("remove the file");
 });

@@ -191,6 +191,15 @@ test("a refusal names the setting, and its Retry-After is kept by all who ask", 
   });
 });
 
+test("a clock that is set back does not make a Retry-After last longer", async () => {
+  const { answers, clock, list } = start({ answers: [refused(418, "120")] });
+  await list.load().catch(() => {});
+  answers.push(answerWith(ab));
+  clock.now_ms -= 24 * hour_ms;
+  await list.load();
+  expect(list.get("AB")).toEqual(ab);
+});
+
 test("a disk that refuses costs the cache and not the list", async () => {
   const { lines, list } = start({ answers: [answerWith(ab)], disk_error: new Error("ENOSPC") });
   await list.load();
