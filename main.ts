@@ -98,7 +98,9 @@ function parsed(
     }
     return { values: flags, positionals };
   } catch (error) {
-    throw new UsageError(`${reasonOf(error)}: see bun run ${command.name} --help`);
+    // Node's first sentence says what is wrong; the second is about a way of writing that is rare.
+    const [wrong] = reasonOf(error).split(". ");
+    throw new UsageError(`${wrong}: see bun run ${command.name} --help`);
   }
 }
 

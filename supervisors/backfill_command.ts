@@ -13,13 +13,13 @@ import type { Run } from "../actors/settings/invocation.ts";
 import { createLog } from "../actors/settings/log.ts";
 import { readStatus, statusUrl } from "../actors/status/status_command.ts";
 import { type BackfillOptions, readBackfillOptions } from "./backfill_options.ts";
-import { createImportProgress, type ImportProgress } from "./import_progress.ts";
+import { createImportProgress, type ImportProgress, type ImportStatus } from "./import_progress.ts";
 import { type Platform, runPlatform, statusToken } from "./platform.ts";
 
 const poll_interval_ms = 500;
 const answer_ms_max = 5_000;
 
-/** Imports history; exit code 0 once all of it is acknowledged. */
+/** Imports history; exit code 0 once all of it is acknowledged, 1 where it is not all there. */
 export const run: Run = async ({ flags, settings, root }) => {
   const started_ms = Date.now();
   const options = readBackfillOptions(flags, settings, started_ms);
@@ -29,15 +29,16 @@ export const run: Run = async ({ flags, settings, root }) => {
     now_ms: Date.now,
   });
   const progress = createImportProgress({
+    ...options,
     exchange: options.exchange.exchange,
-    native_symbol: options.native_symbol,
     is_terminal: process.stderr.isTTY,
     write: (text) => process.stderr.write(text),
     now_ms: Date.now,
   });
   if (lockHolder(settings.data_dir) !== null) return await askPlatform(options, progress);
   const { exchange, native_symbol } = options;
-  return await runPlatform({
+  let status: ImportStatus = { kind: "running" };
+  const code = await runPlatform({
     // The lake takes the trades out of Kafka when the platform runs the next time.
     options: { ...options.start, role: "feed" },
     fed: [{ ...exchange, native_symbols: [native_symbol] }],
@@ -45,9 +46,24 @@ export const run: Run = async ({ flags, settings, root }) => {
     root,
     log,
     started_ms,
-    watch: (platform, signal) => runImport(platform, { options, progress, signal }),
+    async watch(platform, signal) {
+      status = await runImport(platform, { options, progress, signal });
+      return exit_codes.done;
+    },
   });
+  return code === exit_codes.done ? codeOf(status) : code;
 };
+
+/**
+ * The exit code of how it ended.
+ *
+ * @throws {FailureError} where not all of the history is there.
+ */
+function codeOf(status: ImportStatus): number {
+  if (status.kind === "done") return exit_codes.done;
+  const interrupted = "Interrupted: the same command goes on with what is left";
+  throw new FailureError(status.kind === "failed" ? status.reason : interrupted);
+}
 
 /** Lets the running platform import, and shows how far it is. */
 async function askPlatform(options: BackfillOptions, progress: ImportProgress): Promise<number> {
@@ -67,16 +83,30 @@ async function askPlatform(options: BackfillOptions, progress: ImportProgress): 
     signal: AbortSignal.timeout(answer_ms_max),
   });
   if (!response.ok) throw new FailureError(await refusalOf(response));
+  const interrupted = interruption();
   for (;;) {
-    await Bun.sleep(poll_interval_ms);
+    await Promise.race([Bun.sleep(poll_interval_ms), interrupted]);
     const { tree } = await readStatus(url).catch((error: unknown) => {
       throw new FailureError(
         `The platform does not answer any more: its next start goes on with the import ` +
           `(${reasonOf(error)})`,
       );
     });
-    if (progress.show(tree) === "done") return exit_codes.done;
+    const status = progress.show(tree);
+    if (status.kind !== "running") return codeOf(status);
   }
+}
+
+/** Rejects at a signal: what the platform has been asked for, it goes on with. */
+function interruption(): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  // A signal may come while nobody waits for it.
+  promise.catch(() => {});
+  const reason = "Interrupted: the running platform goes on with the import";
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.on(signal, () => reject(new FailureError(reason)));
+  }
+  return promise;
 }
 
 async function refusalOf(response: Response): Promise<string> {
@@ -85,7 +115,7 @@ async function refusalOf(response: Response): Promise<string> {
   return is_told ? String(body.error) : `The platform answered with HTTP ${response.status}`;
 }
 
-/** Wants the history of the platform that was started for it; resolves once it is acknowledged. */
+/** Wants the history of the platform that was started for it; resolves once it is over. */
 function runImport(
   { tree, memory }: Platform,
   of: {
@@ -93,15 +123,21 @@ function runImport(
     readonly progress: ImportProgress;
     readonly signal: AbortSignal;
   },
-): Promise<number> {
+): Promise<ImportStatus> {
   const { options, progress, signal } = of;
   const { native_symbol, from_timestamp, to_timestamp } = options;
-  for (const { continuities } of memory?.exchanges ?? []) {
-    continuities.get(native_symbol)?.addImport({ from_timestamp, to_timestamp });
-  }
-  const { promise, resolve } = Promise.withResolvers<number>();
+  const range = { from_timestamp, to_timestamp };
+  const continuities = (memory?.exchanges ?? []).flatMap(
+    (remembered) => remembered.continuities.get(native_symbol) ?? [],
+  );
+  for (const continuity of continuities) continuity.addImport(range);
+  const { promise, resolve } = Promise.withResolvers<ImportStatus>();
   const timer = setInterval(() => {
-    if (progress.show(tree.node()) === "done") resolve(exit_codes.done);
+    const status = progress.show(tree.node());
+    if (status.kind === "running") return;
+    // What cannot be had is not asked again by the next start.
+    if (status.kind === "failed") for (const one of continuities) one.removeImport(range);
+    resolve(status);
   }, poll_interval_ms);
   signal.addEventListener("abort", () => clearInterval(timer));
   return promise;

@@ -7,6 +7,7 @@
  */
 
 import { inUse, lockHolder, readStamp } from "../actors/settings/data_directory.ts";
+import { UsageError } from "../actors/settings/exit.ts";
 import type { Flags, Invocation, Run } from "../actors/settings/invocation.ts";
 import type { Settings } from "../actors/settings/settings.ts";
 import type { StepName } from "../actors/setup/steps.ts";
@@ -151,7 +152,8 @@ const record: Command = {
 Writes every WebSocket message, received or sent, as an NDJSON line that normalize reads: over
 connections of its own, without a broker, until SIGINT, SIGTERM or --seconds. A binary message
 stands in "frame_base64" instead of "frame". An output that does not keep up closes the sockets,
-which stderr says, and opens them again. stderr ends with frames=… bytes=… seconds=…
+which stderr says, and opens them again. stderr ends with frames=… bytes=… seconds=… Exits 1 where
+nothing was received.
   --exchanges    which exchanges, instead of K2_EXCHANGES
   --symbols      which markets, instead of K2_<EXCHANGE>_SYMBOLS
   --seconds n    end after n seconds
@@ -184,7 +186,8 @@ const backfill: Command = {
 
 Fetches every trade from --from to --to that is not held yet, by the path of the live feed. A
 platform that runs on the data directory is asked to do it; without one, what is needed of it runs
-until the import is done. Interrupted, the same command goes on with what is left.
+until the import is done. Interrupted, the same command goes on with what is left. Exits 1 where
+the exchange does not have all of it.
   --exchange   its name, as in K2_EXCHANGES
   --symbol     the exchange's own name of the market
   --from, --to an ISO 8601 time, a duration such as 2h for so long ago, or now
@@ -317,6 +320,10 @@ export function commandNamed(name: string | undefined): Command | undefined {
 /** A wrong flag, or a data directory of another kind or in use, is told before set-up. */
 function checkStart({ flags, settings }: Invocation): void {
   const options = readStartOptions(flags, settings);
+  const { since } = options;
+  if (since?.kind === "at" && since.ms > Date.now()) {
+    throw new UsageError(`--since is "${flags.since}": it must be a time in the past`);
+  }
   const holder = lockHolder(settings.data_dir);
   if (holder !== null) throw inUse(settings.data_dir, holder.pid);
   checkDirectory(options);

@@ -50,6 +50,8 @@ export interface FeedMemory {
 export function openFeedMemory(options: {
   readonly settings: Settings;
   readonly exchanges: readonly ExchangeSettings[];
+  /** Live: a symbol that is new begins now, and whatever it misses from now on is wanted. */
+  readonly feeding: "live" | "history";
   readonly sink: Pick<RecordSink, "addEvent">;
   readonly log: Log;
   /** Wall clock, microseconds since 1970. */
@@ -57,13 +59,11 @@ export function openFeedMemory(options: {
   /** Monotonic clock, milliseconds. */
   readonly monotonic_ms: () => number;
 }): FeedMemory {
-  const { settings, sink, log, now_us, monotonic_ms } = options;
+  const { settings, feeding, sink, log, now_us, monotonic_ms } = options;
   const store = openContinuityStore(join(settings.data_dir, "continuity.db"));
   const emit = createEmit({ store, sink, log });
-  const budgets = openBudgetStore(join(settings.data_dir, "budgets.db"), {
-    now_ms: monotonic_ms,
-    wall_ms: () => now_us() / 1_000,
-  });
+  const clocks = { now_ms: monotonic_ms, wall_ms: () => now_us() / 1_000 };
+  const budgets = openBudgetStore(join(settings.data_dir, "budgets.db"), clocks, log);
   const states = new Map(
     store.readStates().map((state) => [`${state.exchange}:${state.native_symbol}`, state]),
   );
@@ -83,6 +83,7 @@ export function openFeedMemory(options: {
         now_ms: monotonic_ms,
         restored: states.get(`${exchange}:${native_symbol}`) ?? null,
       });
+      if (feeding === "live" && continuity.coverage === null) continuity.goLive();
       return [native_symbol, continuity] as const;
     });
     return {

@@ -230,6 +230,7 @@ function exchangeBackfiller(ground: Ground, of: ExchangeGround): ChildSpec {
       getPage,
       onPressure: (listener: PressureListener) => outbox.onPressure(listener),
       gap_hours_max: ground.settings.backfill_hours_max,
+      remedy_flags: simulationFlags(ground),
       connectionId: () => `${exchange}-rest-${Bun.randomUUIDv7()}`,
       log,
       random: Math.random,
@@ -240,4 +241,11 @@ function exchangeBackfiller(ground: Ground, of: ExchangeGround): ChildSpec {
     start_ms_max: 5_000,
     shutdown_ms: shutdown.short_ms,
   };
+}
+
+/** What tells a command that the data directory's trades are simulated, and which. */
+function simulationFlags({ simulate }: Pick<Ground, "simulate">): string {
+  if (simulate === null) return "";
+  const { rate, seed } = simulate;
+  return ` --simulate${rate === null ? "" : ` --rate ${rate}`} --seed ${seed}`;
 }

@@ -114,7 +114,7 @@ async function runLocked(run: PlatformRun): Promise<number> {
 
 /** Opens what the feed remembers; null where no feed runs. */
 function openMemory(
-  { options, fed, log }: PlatformRun,
+  { options, fed, feeding, log }: PlatformRun,
   place: { readonly outbox: Outbox; readonly now_us: () => number; readonly ports: Ports },
 ): FeedMemory | null {
   if (options.role === "lake") return null;
@@ -122,6 +122,7 @@ function openMemory(
   const memory = openFeedMemory({
     settings: options.settings,
     exchanges: options.simulate === null ? fed : fed.map((one) => simulated(one, ports.simulator)),
+    feeding,
     sink: outbox,
     log,
     now_us,
@@ -137,7 +138,9 @@ function wantSince(memory: FeedMemory, since: NonNullable<StartOptions["since"]>
   for (const { continuities } of memory.exchanges) {
     for (const continuity of continuities.values()) {
       const { coverage } = continuity;
-      const is_covered = coverage !== null && coverage.from_timestamp <= from_timestamp;
+      const begins_earlier = coverage !== null && coverage.from_timestamp <= from_timestamp;
+      // What was only imported may lie far back: what followed it is wanted now.
+      const is_covered = begins_earlier && continuity.was_live;
       if (!is_covered) continuity.addImport({ from_timestamp, to_timestamp: now_us });
     }
   }
@@ -218,7 +221,8 @@ function requestImport(memory: FeedMemory | null, request: ImportRequest): strin
   const remembered = memory?.exchanges.find(({ settings }) => settings.exchange === exchange);
   const continuity = remembered?.continuities.get(native_symbol);
   if (continuity === undefined) {
-    return `The running platform does not feed ${exchange} ${native_symbol}: add it to its symbols`;
+    const what = `What runs on the data directory does not feed ${exchange} ${native_symbol}`;
+    return `${what}: add it to its symbols, or end it`;
   }
   continuity.addImport({ from_timestamp, to_timestamp });
   return null;

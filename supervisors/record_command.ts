@@ -45,9 +45,10 @@ export const run: Run = async ({ flags, settings }) => {
   const recording = readRecording(flags, settings);
   const fd = recording.output === null ? process.stdout.fd : await openOutput(recording.output);
   try {
-    const { frames, bytes } = await record(recording, fd);
+    const { frames, bytes, has_received } = await record(recording, fd);
     const seconds = ((performance.now() - started_ms) / 1_000).toFixed(3);
     process.stderr.write(`frames=${frames} bytes=${bytes} seconds=${seconds}\n`);
+    if (!has_received) throw new FailureError(nothingReceived(recording.settings));
   } finally {
     if (recording.output !== null) await closeFile(fd);
   }
@@ -71,6 +72,11 @@ function readRecording(flags: Flags, settings: Settings): Recording {
   };
 }
 
+function nothingReceived({ exchanges }: Settings): string {
+  const urls = exchanges.map(({ exchange, ws_url }) => `${exchange} (${ws_url})`).join(", ");
+  return `No frame came from ${urls}: check the network and K2_<EXCHANGE>_WS_URL`;
+}
+
 async function openOutput(path: string): Promise<number> {
   try {
     return await openFile(path, "w");
@@ -91,13 +97,23 @@ async function record({ settings, seconds, output }: Recording, fd: number) {
     waiting_max: settings.buffer_bytes_max,
     onWaiting: (characters) => pressure.update(characters),
   });
+  let has_received = false;
   const controller = new AbortController();
   const parts = {
     settings,
     log,
     // What the frames mean is for `normalize` to say.
     sink: {
-      openFrames: (session) => writer.openFrames(session),
+      openFrames(session) {
+        const frames = writer.openFrames(session);
+        return {
+          add(entry) {
+            has_received ||= entry.direction === "RECEIVED";
+            frames.add(entry);
+          },
+          close: () => frames.close(),
+        };
+      },
       addEvent: ignore,
       addDeadLetter: ignore,
     },
@@ -119,10 +135,12 @@ async function record({ settings, seconds, output }: Recording, fd: number) {
     await writer.drain();
   } catch (error) {
     if (!(error instanceof PipeClosedError)) throw explained(error, output);
+    // Who reads has seen enough, be it only what was sent.
+    has_received = true;
   } finally {
     controller.abort();
   }
-  return writer.counts;
+  return { ...writer.counts, has_received };
 }
 
 function writeTo(fd: number): (lines: string) => Promise<void> {

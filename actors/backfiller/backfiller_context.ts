@@ -18,8 +18,24 @@ import type { GetPage } from "../rest/get_page.ts";
 import type { InstrumentList } from "../rest/instrument_list.ts";
 import { withoutCredentials } from "../rest/reachability.ts";
 import type { Log } from "../settings/log.ts";
-import { beginImport, countIds, type Import, importKey, missingIds } from "./imports.ts";
-import { keysOf, type Plan, plan, type Situation, type SymbolGap, type Task } from "./plan.ts";
+import {
+  beginImport,
+  countIds,
+  type Import,
+  type ImportStage,
+  importKey,
+  missingIds,
+  stretchesOf,
+} from "./imports.ts";
+import {
+  keysOf,
+  type Plan,
+  plan,
+  type Situation,
+  type SymbolGap,
+  symbolKey,
+  type Task,
+} from "./plan.ts";
 import { type PageReader, RejectedItems } from "./read_page.ts";
 import { Retries } from "./retries.ts";
 import type { Walk } from "./walk.ts";
@@ -44,6 +60,8 @@ export interface BackfillerInput {
   readonly onPressure: (listener: PressureListener) => () => void;
   /** Older gaps are filled only on request. */
   readonly gap_hours_max: number;
+  /** What `backfill` needs besides to find this data directory, such as ` --simulate`. */
+  readonly remedy_flags: string;
   /** A new id of a session, unique across restarts. */
   readonly connectionId: () => string;
   readonly log: Log;
@@ -88,7 +106,10 @@ export interface BackfillerFigures {
   import_to: string | null;
   import_ids_total: number | null;
   import_ids_remaining: number | null;
-  import_state: "locating" | "filling" | "done" | null;
+  /** Incomplete: ended, although REST does not show all of it; what it lacks is an open gap. */
+  import_state: "locating" | "filling" | "done" | "incomplete" | null;
+  /** What somebody has to change before that import can go on. */
+  import_refused: string | null;
 }
 
 /** What one incarnation holds; changed in place. */
@@ -120,6 +141,13 @@ export type Decision =
 /** Key of the exchange as a whole among retries. */
 export const exchange_key = "exchange";
 
+/** Why a walk is begun again. */
+export const not_shown_yet = "REST does not show all of the missing trades yet";
+/**
+ * REST lags by seconds; what it does not show after so many walks, half a minute, it hardly will.
+ * An import then ends, and its gap stays open like any other.
+ */
+const import_walks_max = 7;
 /** Continuities cannot call us: they are looked at this often. */
 const look_ms = 500;
 /** Connections that wait for one probe; there is one per symbol, and a successor in a rotation. */
@@ -227,7 +255,10 @@ function weightOf({ kind }: Task, { rest }: ExchangeAdapter): number {
 }
 
 function situationOf(backfill: Backfill): Situation {
-  const { clock_due_ms, imports, input, last_kind, probes, retries } = backfill;
+  const { clock_due_ms, exchange_ahead_us, imports, input, last_kind, probes, retries } = backfill;
+  // Ages are told by the clock that the trades' times are of: ours may be days off.
+  const now_us =
+    exchange_ahead_us === null ? input.now_us() : nowMs(input) * 1_000 + exchange_ahead_us;
   return {
     is_clock_due: nowMs(input) >= clock_due_ms,
     probes: [...probes.keys()],
@@ -238,25 +269,21 @@ function situationOf(backfill: Backfill): Situation {
     imports: [...imports.values()],
     gap_hours_max: input.gap_hours_max,
     page_trades_max: input.adapter.rest.page_trades_max,
-    now_us: input.now_us(),
+    now_us,
     isDue: (key) => retries.isDue(key),
     last_kind,
   };
 }
 
-/** Begins the imports that were wanted meanwhile, and ends those of which nothing is missing. */
-function syncImports({ figures, imports, input }: Backfill): void {
+/** Begins the imports that were wanted meanwhile, and ends those that are done. */
+function syncImports(backfill: Backfill): void {
+  const { imports, input } = backfill;
   const wanted = new Set<string>();
   for (const { native_symbol, continuity } of input.symbols) {
     for (const range of continuity.imports) {
       const key = importKey(native_symbol, range);
       const known = imports.get(key);
-      const stage = known?.stage;
-      if (stage?.kind === "filling" && missingIds(stage, continuity.state()) === 0) {
-        continuity.removeImport(range);
-        Object.assign(figures, { import_state: "done", import_ids_remaining: 0 });
-        continue;
-      }
+      if (known?.stage.kind === "filling" && endFilled(backfill, known, known.stage)) continue;
       wanted.add(key);
       if (known !== undefined) continue;
       const { coverage, head } = continuity;
@@ -269,6 +296,52 @@ function syncImports({ figures, imports, input }: Backfill): void {
   for (const key of imports.keys()) if (!wanted.has(key)) imports.delete(key);
 }
 
+/** Ends an import of which nothing is missing, or nothing that REST shows; false: it goes on. */
+function endFilled(
+  backfill: Backfill,
+  wanted: Import,
+  stage: Extract<ImportStage, { kind: "filling" }>,
+): boolean {
+  const { input, retries } = backfill;
+  const { native_symbol } = wanted;
+  const continuity = continuityOf(input, native_symbol);
+  if (continuity === undefined) return false;
+  const ids_remaining = missingIds(stage, continuity.state());
+  if (ids_remaining === 0) {
+    endImport(backfill, wanted, { state: "done", ids_remaining });
+    return true;
+  }
+  const stretches = stretchesOf(stage, native_symbol, continuity.openGaps());
+  const is_given_up = stretches.every(({ key }) => {
+    const retry = retries.get(key);
+    return retry?.reason === not_shown_yet && retry.attempts >= import_walks_max;
+  });
+  // What is within its grace is in no stretch yet.
+  const in_stretches = countIds(stretches.flatMap(({ remaining }) => remaining));
+  if (!is_given_up || in_stretches < ids_remaining) return false;
+  input.log.warn(
+    `Ended an import of ${input.adapter.exchange} ${native_symbol}: REST does not show all of ` +
+      `its trades (${ids_remaining} missing), and their gap stays open`,
+  );
+  endImport(backfill, wanted, { state: "incomplete", ids_remaining });
+  return true;
+}
+
+/** Forgets an import that is over, and shows how it ended. */
+export function endImport(
+  { figures, imports, input }: Backfill,
+  { key, native_symbol, range }: Import,
+  end: { readonly state: "done" | "incomplete"; readonly ids_remaining: number | null },
+): void {
+  imports.delete(key);
+  continuityOf(input, native_symbol)?.removeImport(range);
+  figures.import_symbol = native_symbol;
+  figures.import_from = isoTime(range.from_timestamp);
+  figures.import_to = isoTime(range.to_timestamp);
+  figures.import_state = end.state;
+  figures.import_ids_remaining = end.ids_remaining;
+}
+
 function showSituation(backfill: Backfill, { gaps }: Situation, { too_old }: Plan): void {
   const { figures, input, probes, retries } = backfill;
   const open = gaps.flatMap((symbol) => symbol.gaps);
@@ -279,20 +352,24 @@ function showSituation(backfill: Backfill, { gaps }: Situation, { too_old }: Pla
   figures.last_error = retries.last_reason;
   figures.refused_reason = retries.terminal_reason;
   figures.gaps_too_old = too_old.length;
-  figures.remedy = too_old[0] === undefined ? null : remedyOf(input.adapter.exchange, too_old[0]);
+  figures.remedy = too_old[0] === undefined ? null : remedyOf(input, too_old[0]);
   Object.assign(figures, input.budget.figures());
   showImport(backfill);
 }
 
 /** The import that is under way; the last one stays as it ended. */
-function showImport({ figures, imports, input }: Backfill): void {
-  const [wanted] = imports.values();
+function showImport({ figures, imports, input, retries }: Backfill): void {
+  // One that is refused holds up none of another symbol's.
+  const all = [...imports.values()];
+  const wanted = all.find((it) => retries.isDue(symbolKey(it.native_symbol))) ?? all[0];
   if (wanted === undefined) return;
   const { native_symbol, range, stage } = wanted;
   figures.import_symbol = native_symbol;
   figures.import_from = isoTime(range.from_timestamp);
   figures.import_to = isoTime(range.to_timestamp);
   figures.import_state = stage.kind === "filling" ? "filling" : "locating";
+  const refusals = [exchange_key, symbolKey(native_symbol)].map((key) => retries.get(key));
+  figures.import_refused = refusals.find((retry) => retry?.is_terminal)?.reason ?? null;
   figures.import_ids_total = null;
   figures.import_ids_remaining = null;
   if (stage.kind !== "filling") return;
@@ -301,13 +378,14 @@ function showImport({ figures, imports, input }: Backfill): void {
   figures.import_ids_remaining = missingIds(stage, state);
 }
 
-function remedyOf(exchange: string, gap: SymbolGap): string {
+function remedyOf({ adapter, remedy_flags }: BackfillerInput, gap: SymbolGap): string {
   const { from_timestamp, native_symbol, to_timestamp } = gap;
-  // Milliseconds are all that a time on the command line has: the last one is rounded up.
-  const to = Math.ceil(to_timestamp / 1_000) * 1_000;
+  // Milliseconds are all that a time on the command line has: the last one is rounded up, and is
+  // later than the first one also where both trades are of one millisecond.
+  const to = Math.max(Math.ceil(to_timestamp / 1_000) * 1_000, from_timestamp + 1_000);
   return (
-    `bun run backfill --exchange ${exchange} --symbol ${native_symbol} ` +
-    `--from ${isoTime(from_timestamp)} --to ${isoTime(to)}`
+    `bun run backfill --exchange ${adapter.exchange} --symbol ${native_symbol} ` +
+    `--from ${isoTime(from_timestamp)} --to ${isoTime(to)}${remedy_flags}`
   );
 }
 
@@ -343,5 +421,6 @@ function blankFigures(url: string, connection_id: string): BackfillerFigures {
     import_ids_total: null,
     import_ids_remaining: null,
     import_state: null,
+    import_refused: null,
   };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Continuity } from "../continuity/continuity.ts";
+import { type Continuity, leap_ids_max } from "../continuity/continuity.ts";
 import type { WireTrade } from "../messages.ts";
 import type { Place } from "./walk.ts";
 
@@ -14,8 +14,8 @@ export type Known = Pick<Continuity, "coverage" | "head" | "judge">;
 
 /**
  * A page's trades of one symbol, ascending by id, each id once. Strays are left out, because nobody
- * knows where they belong: ids that are no safe integers, and a zero before others that do not
- * follow it, which Kraken gave to trades at times before June 2024.
+ * knows where they belong: ids that are no safe integers or wildly far from the page's others, and
+ * a zero before others that do not follow it, as Kraken gave it to trades before June 2024.
  */
 export function sortedTrades(
   trades: readonly WireTrade[],
@@ -26,7 +26,9 @@ export function sortedTrades(
   const ids = [...by_id.keys()].filter(Number.isSafeInteger).sort((left, right) => left - right);
   const [first, second] = ids;
   if (first === 0 && second !== undefined && second > 1) ids.shift();
-  const sorted = ids.map((id) => by_id.get(id)).filter((trade) => trade !== undefined);
+  const middle = ids[Math.floor((ids.length - 1) / 2)] ?? 0;
+  const near = ids.filter((id) => Math.abs(id - middle) <= leap_ids_max);
+  const sorted = near.map((id) => by_id.get(id)).filter((trade) => trade !== undefined);
   return { trades: sorted, has_strays: sorted.length < by_id.size };
 }
 

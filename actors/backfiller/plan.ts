@@ -33,7 +33,7 @@ export interface Situation {
   readonly gap_hours_max: number;
   /** Most trades of one page. */
   readonly page_trades_max: number;
-  /** Wall clock, microseconds since 1970. */
+  /** The exchange's clock where it is known, else ours, microseconds since 1970. */
   readonly now_us: number;
   /** Whether something may be tried now, by its key. */
   isDue(key: string): boolean;
@@ -69,16 +69,18 @@ export function probeKey(native_symbol: string): string {
 
 /** What to do next. */
 export function plan(situation: Situation): Plan {
-  const { gap_hours_max, gaps, now_us } = situation;
+  const { gap_hours_max, gaps, imports, now_us } = situation;
   const oldest_us = now_us - gap_hours_max * 3_600_000_000;
   const all = gaps
     .flatMap(({ native_symbol, gaps }) => gaps.map((gap) => ({ ...gap, native_symbol })))
     .toSorted((left, right) => right.to_timestamp - left.to_timestamp || right.to_id - left.to_id);
-  // What an import has opened may reach from long ago to the present: only its imports fill it.
-  const recent = all.filter((gap) => gap.to_timestamp >= oldest_us && !gap.is_imported);
-  const too_old = all.filter(
-    (gap) => (gap.to_timestamp < oldest_us || gap.is_imported) && !isWanted(gap, situation.imports),
-  );
+  // A stop is made up for however long it was. What an import has opened may reach from years ago
+  // to the present: that is filled by itself only where it began of late, and no import will.
+  const isRecent = ({ from_timestamp, is_imported, to_timestamp }: SymbolGap) =>
+    (is_imported ? from_timestamp : to_timestamp) >= oldest_us;
+  const isOurs = (gap: SymbolGap) => !(gap.is_imported && isWanted(gap, imports));
+  const recent = all.filter((gap) => isRecent(gap) && isOurs(gap));
+  const too_old = all.filter((gap) => !isRecent(gap) && !isWanted(gap, imports));
   return { task: nextTask(situation, recent), too_old };
 }
 

@@ -63,7 +63,8 @@ export function nextPage(
     const after_id = first - 1;
     const is_known = after_id !== stretch.start.trade_id || stretch.is_start_known;
     return {
-      start: { after_id, after_timestamp: from.timestamp, cursor: null },
+      // A market's first trade may be number 0, which no other comes before.
+      start: { after_id: Math.max(0, after_id), after_timestamp: from.timestamp, cursor: null },
       after_id: is_known ? after_id : null,
     };
   }

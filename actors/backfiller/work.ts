@@ -14,7 +14,9 @@ import {
   type Backfill,
   type BackfillerInput,
   continuityOf,
+  endImport,
   exchange_key,
+  not_shown_yet,
   nowMs,
 } from "./backfiller_context.ts";
 import { countIds, type Import, type ImportStage } from "./imports.ts";
@@ -116,7 +118,7 @@ async function fillGap({ stretch }: Extract<Task, { kind: "gap" }>, at: Work): P
   if (step.walk === undefined) walks.delete(key);
   else walks.set(key, step.walk);
   if (left.remaining.length === 0 || !step.is_over) return;
-  retries.fail(key, passing("REST does not show all of the missing trades yet"));
+  retries.fail(key, passing(not_shown_yet));
 }
 
 async function probe(
@@ -132,6 +134,7 @@ async function probe(
   if (page === null) return;
   const { arrival, trades } = page;
   if (deliver(at, native_symbol, { arrival, trades: newTrades(trades, continuity) })) {
+    if (continuity.head !== null) continuity.goLive();
     settle(at, continuity, page, null);
     confirm(at.backfill, continuity, page);
   }
@@ -190,9 +193,10 @@ async function locate({ wanted }: Extract<Task, { kind: "locate" }>, at: Work): 
     giveUpLocating(at, wanted, reason);
     return;
   }
-  if (step.kind === "none" && stage.kind === "locating_first") {
-    // Nothing was traded since then: there is nothing to import.
-    continuity.removeImport(wanted.range);
+  const is_first = stage.kind === "locating_first";
+  if (is_first && (step.kind === "none" || place.timestamp > wanted.range.to_timestamp)) {
+    // Nothing was traded then: there is nothing to import, and the coverage stays where it is.
+    endImport(at.backfill, wanted, { state: "done", ids_remaining: 0 });
     return;
   }
   if (at.neighbors.get(input.normalizerId(native_symbol)) === undefined) {
@@ -201,7 +205,6 @@ async function locate({ wanted }: Extract<Task, { kind: "locate" }>, at: Work): 
   }
   retries.succeed(key);
   const { coverage } = continuity;
-  const is_first = stage.kind === "locating_first";
   if (is_first && coverage !== null && place.trade_id < coverage.from_id) {
     continuity.extendBack(place);
   }
@@ -220,13 +223,13 @@ function placeFound(step: Exclude<SearchStep, { kind: "searching" }>): Place | n
 
 /** An import begins again from its beginning, unless there is no trade however often one asks. */
 function giveUpLocating(at: Work, wanted: Import, reason: string): void {
-  const { key, native_symbol, range } = wanted;
+  const { key, native_symbol } = wanted;
   const { imports, input, retries } = at.backfill;
   imports.delete(key);
   failed(at, key, native_symbol, pageFailure(reason));
   if ((retries.get(key)?.attempts ?? 0) < locate_attempts_max) return;
   input.log.warn(`Gave up an import of ${input.adapter.exchange} ${native_symbol}: ${reason}`);
-  configured(input, native_symbol).removeImport(range);
+  endImport(at.backfill, wanted, { state: "incomplete", ids_remaining: null });
 }
 
 function nextStage(

@@ -153,6 +153,7 @@ function childrenOf(
         incarnation,
         adapter: trustingAdapter(adapter),
         native_symbols: native_symbols.slice(from, from + symbols_max),
+        exchange_symbols_count: native_symbols.length,
         ws_url,
         shard,
         system_id,

@@ -14,14 +14,21 @@ import { feedEvent } from "../../schemas/mod.ts";
 import type { FeedEvent, Figures } from "../messages.ts";
 import { type Gap, Gaps, times } from "./gaps.ts";
 import { countIds, holds, type IdRange } from "./id_ranges.ts";
-import type { FoundBy, GapState, SymbolState, TimeRange } from "./symbol_state.ts";
+import {
+  type FoundBy,
+  type GapState,
+  no_head,
+  type SymbolState,
+  type TimeRange,
+} from "./symbol_state.ts";
 
 export type { IdRange } from "./id_ranges.ts";
 export type { FoundBy, GapState, SymbolState, TimeRange } from "./symbol_state.ts";
 
 /**
- * What to do with a trade. Only `new` and `unsequenced` ones are sent; `unsequenced` is an id above
- * 2^53-1, which no exchange has: it is sent, and has no part in continuity.
+ * What to do with a trade. Only `new` and `unsequenced` ones are sent; `unsequenced` is an id that
+ * cannot be in the order of the others: it is sent, and has no part in continuity. One above 2^53-1
+ * is, which no exchange has, and one wildly far from all others, until a second one is near it.
  */
 export type Verdict = "new" | "duplicate" | "before_coverage" | "unsequenced";
 
@@ -65,6 +72,11 @@ export interface ContinuityOptions {
 
 /** Ids this far before the coverage are out of order at a start; those further back are history. */
 const out_of_order_ids_max = 1_000;
+/**
+ * Further apart no two trades of a symbol are, however long nobody looked: the longest histories
+ * have some ten billion. A single id beyond, taken for the newest, would end all confirmations.
+ */
+export const leap_ids_max = 100_000_000_000;
 const missing_ranges_max = 10_000;
 /** What remains of an open gap is told at most this often. */
 const told_ms_min = 5_000;
@@ -72,8 +84,6 @@ const imports_max = 1_000;
 /** Before anything of the coverage is told. */
 const untold = -1;
 const unfillable_reason = "the exchange no longer gives these trades";
-/** Before the first trade. Its next id is no trade's, so the first one is met off the hot path. */
-const no_head = -2;
 
 /** The continuity of one symbol. */
 export class Continuity {
@@ -95,6 +105,12 @@ export class Continuity {
   #head_id = no_head;
   #head_timestamp = 0;
   #confirmed_timestamp = 0;
+  /** The last id wildly far ahead; a trade near it says that it was right. */
+  #far_id: number | null = null;
+  /** Whether a trade came otherwise than by an import. */
+  #was_live = false;
+  /** Whether what follows the head lies between an import of an earlier process and now. */
+  #is_after_import = false;
   #revision = 0;
   /** The id that was read last: what is judged is observed next, and reading it costs the most. */
   #read_text = "";
@@ -139,13 +155,31 @@ export class Continuity {
     this.#observeOutOfOrder(id, trade.timestamp);
   }
 
+  /**
+   * The symbol's trades come by themselves now. What a jump skipped before that, from an import to
+   * here, nobody has asked for.
+   */
+  goLive(): void {
+    if (this.#was_live) return;
+    this.#was_live = true;
+    this.#is_after_import = false;
+    if (this.#head_id !== no_head) this.#revision += 1;
+  }
+
+  /** Whether trades ever came by themselves; false where all of them were imported. */
+  get was_live(): boolean {
+    return this.#was_live;
+  }
+
   /** Opens gaps whose grace is over, and tells what has become of others. */
   openOverdue(): void {
     const now_ms = this.#options.now_ms();
     const overdue_ms = now_ms - this.#options.gap_grace_ms;
     if (this.#gaps.firstWithinGrace(this.#from_id) !== null) {
       for (const gap of this.#gaps.all()) {
-        if (gap.opened_us === null && gap.found_ms <= overdue_ms) this.#open(gap);
+        if (gap.opened_us !== null || gap.found_ms > overdue_ms) continue;
+        // Whoever cannot take one event takes none of the others either.
+        if (!this.#open(gap)) return;
       }
     }
     this.#tellWaiting();
@@ -203,10 +237,13 @@ export class Continuity {
   confirmThrough(progress: { readonly trade_id: number; readonly timestamp: number }): void {
     const { trade_id, timestamp } = progress;
     if (this.#head_id === no_head || !Number.isSafeInteger(trade_id)) return;
+    // Only trades prove a leap as far as that.
+    if (trade_id - this.#head_id > leap_ids_max) return;
     if (trade_id > this.#head_id) {
       const unseen = { from_id: this.#head_id + 1, to_id: trade_id };
       const heard_us = Math.max(timestamp, this.#options.now_us());
       this.#find(unseen, times(this.#head_timestamp, heard_us), this.#foundByJump());
+      this.goLive();
       this.#head_id = trade_id;
       this.#head_timestamp = Math.max(this.#head_timestamp, timestamp);
       this.#boundRanges();
@@ -219,19 +256,21 @@ export class Continuity {
   }
 
   /**
-   * Remembers a stretch of history that is to be fetched, also over a restart.
+   * Remembers a stretch of history that is to be fetched, also over a restart. One within another
+   * is not one more, so that a start that is tried again and again does not heap them up.
    *
    * @throws {RangeError} where a thousand of them wait.
    */
   addImport(range: TimeRange): void {
-    if (this.#imports.some((other) => isSameTime(other, range))) return;
-    if (this.#imports.length >= imports_max) {
+    if (this.#imports.some((other) => includes(other, range))) return;
+    const others = this.#imports.filter((other) => !includes(range, other));
+    if (others.length >= imports_max) {
       throw new RangeError(
         `Cannot import more of ${this.exchange} ${this.native_symbol}: ` +
           `${imports_max} imports are waiting`,
       );
     }
-    this.#imports = [...this.#imports, range];
+    this.#imports = [...others, range];
     this.#revision += 1;
   }
 
@@ -297,9 +336,9 @@ export class Continuity {
     return { through_id, through_timestamp: Math.max(timestamp, this.#confirmed_timestamp) };
   }
 
-  /** What is to be stored; null before the first trade. */
+  /** What is to be stored; null where nothing is known: neither a trade nor an import. */
   state(): SymbolState | null {
-    if (this.#head_id === no_head) return null;
+    if (this.#head_id === no_head && this.#revision === 0) return null;
     return {
       exchange: this.exchange,
       native_symbol: this.native_symbol,
@@ -313,21 +352,32 @@ export class Continuity {
         this.#stateOf(gap),
       ),
       imports: this.#imports,
+      ...(this.#was_live ? {} : { was_live: false as const }),
     };
   }
 
   #judgeOutOfOrder(id: number): Verdict {
     if (id > Number.MAX_SAFE_INTEGER) return "unsequenced";
-    if (id > this.#head_id || this.#head_id === no_head) return "new";
+    if (this.#head_id === no_head) return "new";
+    if (id - this.#head_id > leap_ids_max) return this.#judgeFar(id);
+    if (id > this.#head_id) return "new";
     if (id < this.#from_id) {
+      if (this.#from_id - id > leap_ids_max) return "unsequenced";
       return this.#from_id - id <= out_of_order_ids_max ? "new" : "before_coverage";
     }
     return this.#gaps.has(id) ? "new" : "duplicate";
   }
 
+  #judgeFar(id: number): Verdict {
+    if (id === this.#far_id) return "duplicate";
+    const is_near = this.#far_id !== null && Math.abs(id - this.#far_id) <= leap_ids_max;
+    return is_near ? "new" : "unsequenced";
+  }
+
   #observeOutOfOrder(id: number, timestamp: number): void {
-    if (id > Number.MAX_SAFE_INTEGER) {
+    if (this.#judgeOutOfOrder(id) === "unsequenced") {
       this.#unsequenced += 1;
+      if (id > this.#head_id) this.#far_id = id;
       return;
     }
     this.#revision += 1;
@@ -372,6 +422,7 @@ export class Continuity {
   }
 
   #foundByJump(): FoundBy {
+    if (this.#is_after_import) return "import";
     return this.#options.are_ids_dense ? "jump" : "suspected_jump";
   }
 
@@ -396,10 +447,11 @@ export class Continuity {
   }
 
   /** Opens a gap, unless that cannot be told now: then it waits for the next look. */
-  #open(gap: Gap): void {
-    if (!this.#tellOpened(gap)) return;
+  #open(gap: Gap): boolean {
+    if (!this.#tellOpened(gap)) return false;
     gap.opened_us = this.#options.now_us();
     this.#revision += 1;
+    return true;
   }
 
   /** Fewer ids of an open gap are missing: tells of it later, or of its end where none is. */
@@ -523,6 +575,8 @@ export class Continuity {
     this.#head_timestamp = state.head_timestamp;
     this.#confirmed_timestamp = state.confirmed_timestamp;
     this.#imports = state.imports;
+    this.#was_live = state.was_live !== false;
+    this.#is_after_import = !this.#was_live && this.head !== null;
     for (const stored of state.gaps) this.#restoreGap(stored);
   }
 
@@ -578,6 +632,10 @@ function figuresOf(counted: Readonly<Record<string, () => string | number | null
 
 function isoTime(timestamp_us: number | null): string | null {
   return timestamp_us === null ? null : new Date(timestamp_us / 1_000).toISOString();
+}
+
+function includes(one: TimeRange, other: TimeRange): boolean {
+  return one.from_timestamp <= other.from_timestamp && other.to_timestamp <= one.to_timestamp;
 }
 
 function isSameTime(one: TimeRange, other: TimeRange): boolean {

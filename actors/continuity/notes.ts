@@ -10,7 +10,7 @@
 import type { FeedEvent } from "../messages.ts";
 import { times } from "./gaps.ts";
 import { type IdRange, withoutRange } from "./id_ranges.ts";
-import { type GapState, readGap, type SymbolState } from "./symbol_state.ts";
+import { type GapState, no_head, readGap, type SymbolState } from "./symbol_state.ts";
 
 /** One event that was about to be told. */
 export type Note =
@@ -62,7 +62,7 @@ export function withNotes(
   let state = stored;
   for (const note of notes) {
     if (note.kind === "coverage") state = withCoverage(symbol, state, note);
-    else if (state !== null) state = withGap(state, note.gap);
+    else if (state !== null && state.head_id !== no_head) state = withGap(state, note.gap);
   }
   return state;
 }
@@ -73,9 +73,9 @@ function withCoverage(
   { from_id, from_timestamp }: Extract<Note, { kind: "coverage" }>,
 ): SymbolState {
   const from = { from_id, from_timestamp, told_from_id: -1 };
-  if (state === null) {
+  if (state === null || state.head_id === no_head) {
     const head = { head_id: from_id - 1, head_timestamp: from_timestamp, confirmed_timestamp: 0 };
-    return { exchange, native_symbol, ...from, ...head, gaps: [], imports: [] };
+    return { exchange, native_symbol, ...from, ...head, gaps: [], imports: state?.imports ?? [] };
   }
   if (from_id >= state.from_id) return { ...state, told_from_id: -1 };
   const unknown = unknownGap(

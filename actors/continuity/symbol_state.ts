@@ -16,6 +16,9 @@ export interface TimeRange {
   readonly to_timestamp: number;
 }
 
+/** Head of a symbol that has had no trade yet. Its next id is no trade's. */
+export const no_head = -2;
+
 /** Missing ids that were found at one time. */
 export interface GapState extends IdRange, TimeRange {
   readonly found_by: FoundBy;
@@ -43,7 +46,7 @@ export interface SymbolState {
   readonly from_timestamp: number;
   /** The first trade of the coverage that was told, where it is another one. */
   readonly told_from_id?: number;
-  /** Newest trade; one below `from_id` where none is taken yet. */
+  /** Newest trade; one below `from_id` where none is taken yet; `no_head` before there is one. */
   readonly head_id: number;
   readonly head_timestamp: number;
   /** Exchange time up to which there was no newer trade than the head of that time. */
@@ -51,6 +54,8 @@ export interface SymbolState {
   /** Ascending; those whose end is not told. */
   readonly gaps: readonly GapState[];
   readonly imports: readonly TimeRange[];
+  /** Said while all its trades are imported: what follows them is not to be had by itself. */
+  readonly was_live?: false;
 }
 
 const found_by_codes: readonly string[] = ["jump", "suspected_jump", "import"];
@@ -59,17 +64,17 @@ const found_by_codes: readonly string[] = ["jump", "suspected_jump", "import"];
 export function readSymbolState(value: unknown): SymbolState | null {
   if (!isObject(value)) return null;
   const { exchange, native_symbol, from_id, from_timestamp, head_id, head_timestamp } = value;
-  const { confirmed_timestamp, gaps, imports, told_from_id = from_id } = value;
+  const { confirmed_timestamp, gaps, imports, told_from_id = from_id, was_live } = value;
   if (typeof exchange !== "string" || typeof native_symbol !== "string") return null;
-  if (!isInteger(from_id) || !isInteger(head_id) || from_id < 0 || head_id < from_id - 1) {
-    return null;
-  }
+  if (!isInteger(from_id) || !isInteger(head_id) || from_id < 0) return null;
+  if (head_id < from_id - 1 && head_id !== no_head) return null;
   if (!isInteger(from_timestamp) || !isInteger(head_timestamp)) return null;
   if (!isInteger(confirmed_timestamp) || !isInteger(told_from_id)) return null;
   const read_gaps = readList(gaps, readGap);
   const read_imports = readList(imports, readTimeRange);
   if (read_gaps === null || read_imports === null) return null;
   if (!areAscending(read_gaps, { from_id, to_id: head_id })) return null;
+  if (was_live !== undefined && was_live !== false) return null;
   return {
     exchange,
     native_symbol,
@@ -81,6 +86,7 @@ export function readSymbolState(value: unknown): SymbolState | null {
     confirmed_timestamp,
     gaps: read_gaps,
     imports: read_imports,
+    ...(was_live === false ? { was_live } : {}),
   };
 }
 

@@ -114,6 +114,7 @@ function workOnItem(
     inbox.trades_total += 1;
   }
   continuity.observe(trade);
+  if (message.source !== "BACKFILL") continuity.goLive();
 }
 
 /** Twice in vain. What was sent is no dead letter: its id stays missing and is fetched again. */

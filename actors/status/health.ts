@@ -55,6 +55,11 @@ const rules: readonly Rule[] = [
     judge: judgeGaps,
   },
   {
+    name: "backfill",
+    appliesTo: ({ id, kind }) => kind === "worker" && id === "backfiller",
+    judge: judgeBackfiller,
+  },
+  {
     name: "kafka",
     appliesTo: ({ id, kind }) => kind === "worker" && id === "producer",
     judge: judgeProducer,
@@ -158,6 +163,19 @@ function judgeGaps({ figures }: StatusNode, now_ms: number): Verdict {
   const age_ms = typeof opened_at === "string" ? now_ms - Date.parse(opened_at) : 0;
   const reason = `${numberOf(figures.ids_missing)} trades are missing, open gaps: ${open}`;
   return { status: age_ms < gap_grace_ms ? "pass" : "warn", reason };
+}
+
+/** What a person has to do about missing trades; that they are missing, the gaps' check says. */
+function judgeBackfiller({ figures }: StatusNode): Verdict {
+  const { gaps_too_old, refused_reason, remedy } = figures;
+  const faults = [
+    ...(typeof refused_reason === "string" ? [`is refused: ${refused_reason}`] : []),
+    ...(numberOf(gaps_too_old) === 0
+      ? []
+      : [`leaves old gaps to you: ${gaps_too_old}; the newest is filled by \`${remedy}\``]),
+  ];
+  if (faults.length === 0) return { status: "pass", reason: "asks for what is missing" };
+  return { status: "warn", reason: faults.join(", and ") };
 }
 
 function judgeProducer({ figures, state }: StatusNode): Verdict {

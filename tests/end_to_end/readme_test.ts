@@ -6,6 +6,7 @@
 
 import { afterAll, expect, test } from "bun:test";
 import { join, resolve } from "node:path";
+import { readStatus } from "../../actors/status/status_command.ts";
 import { environmentOf, eventually, temporaryDataDirectory } from "./platform.ts";
 
 const root = resolve(import.meta.dir, "../..");
@@ -76,6 +77,11 @@ const expectations: Readonly<Record<string, (command: string) => Promise<void>>>
   "bun run validate": async (command) => {
     expect(await outputOf(command)).toContain("passed");
   },
+  "bun run backfill --exchange binance --symbol BTCUSDT --from 10m --to now": async (command) => {
+    const backfill = launch(command, environment);
+    expect([await backfill.exited, backfill.stdout()]).toEqual([0, ""]);
+    expect(backfill.text()).toContain("backfill binance BTCUSDT: done in ");
+  },
   "bun run notebook": async (command) => {
     const jupyter = launch(command, { ...environment, BROWSER: "true" });
     await eventually("Jupyter's address", () =>
@@ -94,6 +100,13 @@ const expectations: Readonly<Record<string, (command: string) => Promise<void>>>
   },
   "bun run symbols --exchange kraken": async (command) => {
     expect(await outputOf(command)).toContain("BTC/USD");
+  },
+  "bun run record --seconds 5": async (command) => {
+    const frames = (await outputOf(command, await simulatorSettings())).trimEnd().split("\n");
+    const heard = frames
+      .map((line) => JSON.parse(line))
+      .filter((it) => it.direction === "RECEIVED");
+    expect(new Set(heard.map(({ exchange }) => exchange))).toEqual(new Set(["binance", "kraken"]));
   },
   "bun run normalize tests/fixtures/recorded_frames.ndjson": async (command) => {
     const [first = ""] = (await outputOf(command)).split("\n");
@@ -152,11 +165,26 @@ function launch(command: string, variables: Readonly<Record<string, string>>): R
 }
 
 /** Runs a command to its end, which has to be a good one, and gives its stdout. */
-async function outputOf(command: string): Promise<string> {
-  const ended = launch(command, environment);
+async function outputOf(
+  command: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const ended = launch(command, { ...environment, ...more });
   const code = await ended.exited;
   if (code !== 0) throw new Error(`${command} ended with ${code}: ${ended.text()}`);
   return ended.stdout();
+}
+
+/** Settings that point at the simulator of the platform that runs. */
+async function simulatorSettings(): Promise<Readonly<Record<string, string>>> {
+  const { tree } = await readStatus(`http://127.0.0.1:${status_port}/status`);
+  const host = `127.0.0.1:${tree.children.find(({ id }) => id === "simulator")?.figures.port}`;
+  return {
+    K2_BINANCE_WS_URL: `ws://${host}`,
+    K2_BINANCE_REST_URL: `http://${host}`,
+    K2_KRAKEN_WS_URL: `ws://${host}/v2`,
+    K2_KRAKEN_REST_URL: `http://${host}`,
+  };
 }
 
 async function freePort(): Promise<number> {

@@ -60,6 +60,7 @@ const log = createLog({
   now_ms: Date.now,
 });
 const memory = openFeedMemory({
+  feeding: "live",
   settings,
   exchanges: settings.exchanges,
   sink: outbox,

@@ -22,9 +22,11 @@ function node(path: string, figures: Figures, children: readonly StatusNode[] = 
   };
 }
 
-function tree(imports: number, backfiller: Figures = {}): StatusNode {
+const range = { import_from: "2026-11-23T10:00:00.000Z", import_to: "2026-11-23T11:00:00.000Z" };
+
+function tree(imports: number, backfiller: Figures = {}, ids_missing = 0): StatusNode {
   return node("k2", {}, [
-    node("k2/feed/exchanges/kraken/normalizers/BTC/USD", { imports }),
+    node("k2/feed/exchanges/kraken/normalizers/BTC/USD", { imports, ids_missing }),
     node("k2/feed/exchanges/kraken/backfiller", backfiller),
   ]);
 }
@@ -35,6 +37,8 @@ function watch(is_terminal: "terminal" | "file") {
   const progress = createImportProgress({
     exchange: "kraken",
     native_symbol: "BTC/USD",
+    from_timestamp: Date.parse(range.import_from) * 1_000,
+    to_timestamp: Date.parse(range.import_to) * 1_000,
     is_terminal: is_terminal === "terminal",
     write: (more) => {
       text += more;
@@ -45,26 +49,32 @@ function watch(is_terminal: "terminal" | "file") {
     show(shown: StatusNode, at_ms: number) {
       now_ms = at_ms;
       text = "";
-      return [progress.show(shown), text] as const;
+      const status = progress.show(shown);
+      return [status.kind === "failed" ? status.reason : status.kind, text] as const;
     },
   };
 }
 
 function half(remaining: number): Figures {
-  return { import_symbol: "BTC/USD", import_ids_total: 1_000, import_ids_remaining: remaining };
+  const import_symbol = "BTC/USD";
+  return { ...range, import_symbol, import_ids_total: 1_000, import_ids_remaining: remaining };
 }
 
 test("a line every ten percent with an estimate, then how long it took", () => {
   const { show } = watch("file");
   expect(show(node("k2", {}), 0)).toEqual(["running", ""]);
+  // A second that passes before the first page is none of the import's.
+  expect(show(tree(1, half(1_000)), 1_000)).toEqual(["running", "backfill kraken BTC/USD: 0 %\n"]);
   const quarter = "backfill kraken BTC/USD: 25 %, about 30 s left\n";
-  expect(show(tree(1, half(750)), 10_000)).toEqual(["running", quarter]);
-  expect(show(tree(1, half(745)), 10_500)).toEqual(["running", ""]);
+  expect(show(tree(1, half(750)), 11_000)).toEqual(["running", quarter]);
+  expect(show(tree(1, half(745)), 11_500)).toEqual(["running", ""]);
   expect(show(tree(0), 40_000)).toEqual(["done", "backfill kraken BTC/USD: done in 40 s\n"]);
 });
 
 test("a bar on a terminal, on one line", () => {
-  const [, text] = watch("terminal").show(tree(1, half(500)), 60_000);
+  const { show } = watch("terminal");
+  show(tree(1, half(1_000)), 0);
+  const [, text] = show(tree(1, half(500)), 60_000);
   expect(text).toEndWith("[###############---------------] 50 %, about 60 s left");
   expect(text).not.toContain("\n");
 });
@@ -75,4 +85,39 @@ test("why it does not go on is said once", () => {
   const [, text] = show(stuck, 0);
   expect(text).toBe("backfill kraken BTC/USD: no answer within 10 s; trying again\n");
   expect(show(stuck, 500)).toEqual(["running", ""]);
+});
+
+test("what is refused, and what REST does not show, is a failure that says why", () => {
+  const import_refused = "kraken does not list BTC/USD";
+  const refused = tree(1, { import_symbol: "BTC/USD", import_refused });
+  const reason = "Cannot backfill kraken BTC/USD: kraken does not list BTC/USD";
+  expect(watch("file").show(refused, 0)).toEqual([reason, ""]);
+  const reasons = { refused_reason: import_refused, last_error: import_refused };
+  const of_another = tree(1, { import_symbol: "ETH/USD", import_refused, ...reasons });
+  expect(watch("file").show(of_another, 0)).toEqual(["running", ""]);
+  const part = tree(0, { ...half(3), import_state: "incomplete" });
+  expect(watch("file").show(part, 0)[0]).toContain("is imported but for 3 trades");
+  const none = { import_symbol: "BTC/USD", import_state: "incomplete", import_ids_remaining: null };
+  expect(watch("file").show(tree(0, none), 0)[0]).toContain("REST shows no trades of that time");
+});
+
+test("an earlier import of the symbol is named, and has a share of its own", () => {
+  const { show } = watch("file");
+  const import_from = "2026-11-23T09:00:00.000Z";
+  const name = "backfill kraken BTC/USD:";
+  const line = `${name} first the import of ${import_from} to ${range.import_to}, asked earlier\n`;
+  const earlier = tree(1, { ...half(200), import_from });
+  expect(show(earlier, 10_000)).toEqual(["running", `${line}${name} 80 %\n`]);
+  expect(show(earlier, 10_500)).toEqual(["running", ""]);
+  const nearly = tree(1, { ...half(100), import_from });
+  expect(show(nearly, 20_000)).toEqual(["running", `${name} 90 %, about 10 s left\n`]);
+  expect(show(tree(1, half(1_000)), 30_000)).toEqual(["running", `${name} 0 %\n`]);
+});
+
+test("open gaps, which are filled first, have a share of their own", () => {
+  const { show } = watch("file");
+  const name = "backfill kraken BTC/USD:";
+  expect(show(tree(1, {}, 400), 0)[1]).toBe(`${name} first its open gaps\n${name} 0 %\n`);
+  expect(show(tree(1, {}, 100), 30_000)[1]).toBe(`${name} 75 %, about 10 s left\n`);
+  expect(show(tree(1, half(1_000), 1_000), 40_000)[1]).toBe(`${name} 0 %\n`);
 });

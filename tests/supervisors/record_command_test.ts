@@ -214,6 +214,20 @@ test("an output that is slow closes the sockets, which is told, and no line is c
   }
 }, 60_000);
 
+test("where nothing was received it says so, and ends with 1", async () => {
+  const gone = startTestSimulator(1);
+  await gone.stop();
+  const output = join(folder, "nothing.ndjson");
+  const child = start({ seconds: "1", exchanges: "kraken", output }, gone);
+  const stderr = await child.stderr.text();
+  expect([stderr, await child.exited]).toEqual([
+    expect.stringContaining(`No frame came from kraken (ws://127.0.0.1:${gone.port}/v2): check`),
+    1,
+  ]);
+  expect(stderr).toContain("Cannot reach kraken at ");
+  expect(await readFile(output, "utf8")).toBe("");
+}, 30_000);
+
 test("wrong use and an output that cannot be written are one sentence", async () => {
   const cases = [
     [{ seconds: "soon" }, 2, '--seconds is "soon": it must be a number of seconds above 0'],

@@ -6,6 +6,7 @@
 import { expect, test } from "bun:test";
 import { exchanges } from "../../actors/exchanges/mod.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
+import { commandNamed } from "../../supervisors/commands.ts";
 import { readStartOptions } from "../../supervisors/start_options.ts";
 
 const settings = readSettings({}, exchanges);
@@ -56,4 +57,12 @@ test("a first start begins in the past where it is asked to", () => {
 test("--exchanges takes every registered exchange, switched on or not", () => {
   const { settings: chosen } = readStartOptions({ exchanges: "coinbase" }, settings);
   expect(chosen.exchanges.map(({ exchange }) => exchange)).toEqual(["coinbase"]);
+});
+
+test("start refuses a beginning in the future before anything is set up", () => {
+  const flags = { since: "2999-01-01" };
+  const invocation = { flags, settings, positionals: [], environment: {}, root: "" };
+  expect(() => commandNamed("start")?.check?.(invocation)).toThrow(
+    '--since is "2999-01-01": it must be a time in the past',
+  );
 });

@@ -76,6 +76,7 @@ function plant(
   const outbox = makeOutbox(settings, () => 0);
   const clocks = { now_us: () => 0, monotonic_ms: () => 0 };
   const memory = openFeedMemory({
+    feeding,
     settings,
     exchanges: settings.exchanges,
     sink: outbox,

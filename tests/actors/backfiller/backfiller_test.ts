@@ -311,7 +311,7 @@ test("gaps too old stay open and visible with the command that fills them", asyn
     gaps_too_old: 1,
     remedy:
       "bun run backfill --exchange fake --symbol AB " +
-      "--from 2026-08-26T10:12:21.000Z --to 2026-08-26T10:12:29.001Z",
+      "--from 2026-08-26T10:12:21.000Z --to 2026-08-26T10:12:29.001Z --simulate --seed 1",
   });
 });
 

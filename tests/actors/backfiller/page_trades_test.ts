@@ -42,6 +42,11 @@ test("ids that belong nowhere are strays", () => {
     trades: page(66_432_458, 66_432_459),
     has_strays: true,
   });
+  const far = { ...tradeOf("AB", 1), trade_id: "1787746340684123" };
+  expect(sortedTrades([...page(66_432_458, 66_432_459), far], "AB")).toEqual({
+    trades: page(66_432_458, 66_432_459),
+    has_strays: true,
+  });
   expect(sortedTrades(page(0, 1, 2), "AB")).toEqual({ trades: page(0, 1, 2), has_strays: false });
   const large = { ...tradeOf("AB", 1), trade_id: "9223372036854775807" };
   expect(sortedTrades([large], "AB")).toEqual({ trades: [], has_strays: true });

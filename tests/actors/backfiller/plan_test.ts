@@ -106,12 +106,16 @@ test("a symbol that is refused is left out altogether", () => {
   expect(plan(situation(waiting)).task).toMatchObject({ key: "fake:AB:900" });
 });
 
-test("gaps too old, and what an import has opened, are filled only on request", () => {
+test("gaps too old, and what an import opened of old, are filled only on request", () => {
   const gaps = [
     {
       native_symbol: "AB",
       gaps: [
-        gap("AB", 700, 1_000_000, { is_imported: true, found_by: "import" }),
+        gap("AB", 700, 1_000_000, {
+          from_timestamp: now_us - 90 * hour_us,
+          is_imported: true,
+          found_by: "import",
+        }),
         gap("AB", 500, 25 * hour_us),
         gap("AB", 300, 85 * hour_us),
       ],
@@ -122,7 +126,18 @@ test("gaps too old, and what an import has opened, are filled only on request", 
   expect(too_old.map(({ from_id }) => from_id)).toEqual([700, 500, 300]);
   const requested = plan(situation({ gaps, imports: [importOf("AB")] }));
   expect(requested.task?.kind).toBe("locate");
-  expect(requested.too_old.map(({ from_id }) => from_id)).toEqual([700, 500]);
+  // The import touches two of them.
+  expect(requested.too_old.map(({ from_id }) => from_id)).toEqual([500]);
+});
+
+test("what an import opened of late is filled like any other, once the import is over", () => {
+  const imported = gap("AB", 700, hour_us, { is_imported: true, found_by: "import" });
+  const gaps = [{ native_symbol: "AB", gaps: [imported] }];
+  const { task, too_old } = plan(situation({ gaps }));
+  expect([task?.key, too_old]).toEqual(["fake:AB:700", []]);
+  const range = { from_timestamp: imported.from_timestamp, to_timestamp: now_us };
+  const requested = plan(situation({ gaps, imports: [{ ...importOf("AB"), range }] }));
+  expect([requested.task?.kind, requested.too_old]).toEqual(["locate", []]);
 });
 
 test("an import fills its own stretch of a gap only", () => {

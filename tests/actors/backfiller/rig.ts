@@ -179,6 +179,7 @@ export function createRig(options: {
       return () => listeners.delete(listener);
     },
     gap_hours_max: options.gap_hours_max ?? 24,
+    remedy_flags: " --simulate --seed 1",
     connectionId: () => "fake-rest-1",
     log,
     random: () => 0.999_999,

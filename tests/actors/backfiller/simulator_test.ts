@@ -117,6 +117,7 @@ function start(exchange: string) {
           getPage: counted,
           onPressure: () => () => {},
           gap_hours_max: 24,
+          remedy_flags: "",
           connectionId: () => "rest-1",
           log,
           random: () => 0.999_999,

@@ -42,6 +42,14 @@ test("by id the page begins with the trade before the first missing one", () => 
   expect(nextPage(stretch([11, 20]), onward, "trade_id")).toBeNull();
 });
 
+test("no page is asked for from before a market's first trade, which may be number 0", () => {
+  const first = { ...stretch([0, 5]), start: { trade_id: -1, timestamp: 0 } };
+  expect(nextPage(first, undefined, "trade_id")?.start.after_id).toBe(0);
+  const asked = { after_id: 0, after_timestamp: 0, cursor: null };
+  const step = afterPage(stretch([3, 5]), undefined, { ...page(0, 0, 1, 2), asked });
+  expect(step).toMatchObject({ walk: { kind: "onward", trade_id: 2 }, is_over: false });
+});
+
 test("by time it begins at a known time, then goes on by the page's cursor and proves no start", () => {
   expect(nextPage(stretch([15, 20]), undefined, "time")).toEqual({
     start: { after_id: 10, after_timestamp: 1_000, cursor: null },

@@ -6,6 +6,8 @@
  */
 
 import { expect, test } from "bun:test";
+import { Continuity } from "../../../actors/continuity/continuity.ts";
+import { readSymbolState } from "../../../actors/continuity/symbol_state.ts";
 import { createRig, idsFrom, timeOf } from "./rig.ts";
 
 test("the first trade begins the coverage, and trades in order say nothing more", () => {
@@ -499,6 +501,10 @@ test("imports are remembered over a restart until they are done", () => {
   const before = continuity.revision;
   continuity.addImport(range);
   continuity.addImport({ ...range });
+  continuity.addImport({
+    from_timestamp: range.from_timestamp,
+    to_timestamp: range.from_timestamp,
+  });
   expect(continuity.revision).toBeGreaterThan(before);
   expect(createRig({ restored: continuity.state() }).continuity.imports).toEqual([range]);
   continuity.removeImport({ ...range });
@@ -506,5 +512,76 @@ test("imports are remembered over a restart until they are done", () => {
   for (let waiting = 0; waiting < 1_000; waiting += 1) {
     continuity.addImport({ from_timestamp: waiting, to_timestamp: waiting });
   }
-  expect(() => continuity.addImport(range)).toThrow("1000 imports are waiting");
+  const another = { from_timestamp: 2_000, to_timestamp: 2_001 };
+  expect(() => continuity.addImport(another)).toThrow("1000 imports are waiting");
+});
+
+test("an id wildly too high is sent and does not become the newest", () => {
+  const { continuity, said, pass, take } = createRig();
+  const wild = 1_787_746_340_684_123;
+  take(100, 101);
+  expect(continuity.judge(String(wild))).toBe("unsequenced");
+  continuity.observe({ trade_id: String(wild), timestamp: timeOf(101) });
+  // A snapshot shows it again.
+  expect(continuity.judge(String(wild))).toBe("duplicate");
+  continuity.confirmThrough({ trade_id: wild, timestamp: timeOf(101) });
+  expect(take(102, 104, 103)).toEqual([102, 104, 103]);
+  pass(2_000);
+  expect(said()).toEqual(["coverage 100"]);
+  expect(continuity.head?.trade_id).toBe(104);
+  expect(continuity.confirmable()).toEqual({ through_id: 104, through_timestamp: timeOf(104) });
+  expect(continuity.figures.unsequenced_total).toBe(1);
+});
+
+test("an exchange whose ids do leap is followed with the second one", () => {
+  const { continuity, said, pass, take } = createRig();
+  const far = 1_787_746_340_684_123;
+  take(100);
+  continuity.observe({ trade_id: String(far), timestamp: timeOf(101) });
+  expect(take(far + 5, far + 6)).toEqual([far + 5, far + 6]);
+  pass(2_000);
+  expect(continuity.head?.trade_id).toBe(far + 6);
+  expect(said()).toEqual(["coverage 100", `gap_opened 101-${far + 4}`]);
+});
+
+test("where the first id was wildly too high, no trade after it is dropped", () => {
+  const { continuity, take } = createRig();
+  take(1_787_746_340_684_123);
+  expect(continuity.judge("100")).toBe("unsequenced");
+  continuity.observe({ trade_id: "100", timestamp: timeOf(100) });
+  expect(continuity.coverage?.from_id).toBe(1_787_746_340_684_123);
+});
+
+test("a market's first trade is number 0, and is a trade like others", () => {
+  const { continuity, said, pass, take } = createRig();
+  expect(take(0, 0, 1, 3)).toEqual([0, 1, 3]);
+  pass(2_000);
+  expect(said()).toEqual(["coverage 0", "gap_opened 2-2"]);
+  const restored = readSymbolState(JSON.parse(JSON.stringify(continuity.state())));
+  expect(createRig({ restored }).take(0, 1, 2, 3, 4)).toEqual([2, 4]);
+});
+
+test("while no event is taken, one gap at a time is tried", () => {
+  let tries = 0;
+  let now_ms = 0;
+  const continuity = new Continuity({
+    exchange: "binance",
+    native_symbol: "BTCUSDT",
+    are_ids_dense: true,
+    gap_grace_ms: 1_000,
+    emit: () => {
+      tries += 1;
+      throw new Error("full");
+    },
+    now_us: () => 1_800_000_000_000_000,
+    now_ms: () => now_ms,
+    restored: null,
+  });
+  for (let id = 0; id < 2_000; id += 2) {
+    continuity.observe({ trade_id: String(id), timestamp: timeOf(id) });
+  }
+  now_ms = 2_000;
+  tries = 0;
+  continuity.openOverdue();
+  expect(tries).toBe(1);
 });

@@ -367,3 +367,32 @@ test("keeper whose assumptions break crashes, and lets go of its timer when it i
   other.life.abort();
   expect(other.time.waiting()).toBe(0);
 });
+
+test("an import is stored before the symbol's first trade, and so is its end", () => {
+  const path = newPath();
+  const first = startProcess(path);
+  const range = { from_timestamp: timeOf(1), to_timestamp: timeOf(9) };
+  first.continuities[0]?.addImport(range);
+  first.settleAll();
+  first.time.pass(2_000);
+  first.store.close();
+
+  const second = startProcess(path);
+  const [continuity] = second.continuities;
+  expect([continuity?.imports, continuity?.coverage]).toEqual([[range], null]);
+  expect(second.take(5)).toEqual([5]);
+  second.store.close();
+
+  // Killed before the broker had it: what was told of is noted, and the import is still wanted.
+  const third = startProcess(path);
+  expect(third.continuities[0]?.coverage).toEqual({ from_id: 5, from_timestamp: timeOf(5) });
+  expect(third.continuities[0]?.imports).toEqual([range]);
+  expect(third.take(5)).toEqual([5]);
+  third.continuities[0]?.removeImport(range);
+  third.settleAll();
+  third.time.pass(2_000);
+  third.settleAll();
+  third.time.pass(2_000);
+  third.store.close();
+  expect(startProcess(path).continuities[0]?.imports).toEqual([]);
+});

@@ -11,6 +11,8 @@ import { now_ms, sampleTree } from "./sample_tree.ts";
 
 const work = "k2/platform/work";
 const connection = `${work}/feed/exchanges/kraken/connections/0`;
+const backfiller = `${work}/feed/exchanges/kraken/backfiller`;
+const remedy = "bun run backfill --exchange kraken --symbol BTC/USD --from … --to …";
 const continuity = `${work}/feed/continuity`;
 const producer = `${work}/feed/producer/producer`;
 const spark = `${work}/lake/spark`;
@@ -23,7 +25,9 @@ test("a serving platform passes, with a word for each check", () => {
     "actor has done its work",
     "gaps no trade is missing",
     "kafka Kafka acknowledges",
+    "backfill asks for what is missing",
     "connection streams",
+    "backfill asks for what is missing",
     "connection streams",
     "lake lies 5.3 s behind",
   ]);
@@ -38,6 +42,8 @@ test.each<[string, string, Partial<StatusNode>, string, string]>([
   ["one refused symbol", connection, { figures: { refused: 1 } }, "warn", "1 of 2 symbols"],
   ["a dead subscription", connection, { figures: { not_delivering: 2 } }, "warn", "2 of 2 symbols"],
   ["a gap that stays open", continuity, gaps(60_000), "warn", "7 trades are missing, open gaps: 1"],
+  ["an old gap", backfiller, { figures: { gaps_too_old: 2, remedy } }, "warn", `by \`${remedy}\``],
+  ["a refused backfill", backfiller, { figures: { refused_reason: "HTTP 403" } }, "warn", "403"],
   ["no acknowledgements", producer, { figures: { acknowledging: false } }, "fail", "acknowledge"],
   ["no port", producer, { state: "waiting_for_port" }, "fail", "waiting_for_port"],
   ["full buffers", producer, { figures: { is_full: true } }, "fail", "buffers are full"],
