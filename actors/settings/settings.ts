@@ -74,6 +74,8 @@ export interface Settings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** A quarter of the buffer is for what comes after sockets are told to stop: a page of trades. */
+const buffer_bytes_min = 8 * 2 ** 20;
 const kafka_property_prefix = "K2_KAFKA_";
 const kafka_properties = [
   "SECURITY_PROTOCOL",
@@ -111,7 +113,7 @@ export function readSettings(
     trigger_seconds: read.integer("K2_TRIGGER_SECONDS", { min: 1, max: 3600 }) ?? 2,
     flush_count: read.integer("K2_FLUSH_COUNT", { min: 1, max: 10_000 }) ?? 500,
     flush_ms: read.integer("K2_FLUSH_MS", { min: 0, max: 10_000 }) ?? 2,
-    buffer_bytes_max: read.bytes("K2_BUFFER_BYTES_MAX", 1 << 20) ?? 64 * 2 ** 20,
+    buffer_bytes_max: read.bytes("K2_BUFFER_BYTES_MAX", buffer_bytes_min) ?? 64 * 2 ** 20,
     disk_free_min: read.bytes("K2_DISK_FREE_MIN", 0) ?? 2 * 2 ** 30,
     gap_grace_ms: read.integer("K2_GAP_GRACE_MS", { min: 0, max: 600_000 }) ?? 1_000,
     backfill_hours_max: read.integer("K2_BACKFILL_HOURS_MAX", { min: 0, max: 87_600 }) ?? 24,

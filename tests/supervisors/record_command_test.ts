@@ -190,7 +190,7 @@ test("an output that is slow closes the sockets, which is told, and no line is c
     stdin: "pipe",
   });
   try {
-    const child = start({ output: pipe }, busy, { K2_BUFFER_BYTES_MAX: "1048576" });
+    const child = start({ output: pipe }, busy, { K2_BUFFER_BYTES_MAX: "8MiB" });
     let stderr = "";
     const heard = (async () => {
       for await (const chunk of child.stderr) stderr += new TextDecoder().decode(chunk);

@@ -95,7 +95,7 @@ test.each([
   ["K2_FLUSH_MS", "-1", "an integer from 0 to 10000"],
   ["K2_TRIGGER_SECONDS", "0", "an integer from 1 to 3600"],
   ["K2_BUFFER_BYTES_MAX", "64 MB", "KiB, MiB or GiB"],
-  ["K2_BUFFER_BYTES_MAX", "1", "at least 1048576"],
+  ["K2_BUFFER_BYTES_MAX", "1", "at least 8388608"],
   ["K2_SPARK_DRIVER_MEMORY", "lots", "such as 1g"],
 ])("%s=%s is refused", (name, value, allowed) => {
   const read = () => readSettings({ [name]: value }, exchanges);
