@@ -85,6 +85,7 @@ const impure: Readonly<Record<string, string>> = {
   "actors/setup/stamps.ts": "files",
   "actors/setup/suite_run.ts": "files, prints",
   "actors/setup/test_command.ts": "finds test files, prints",
+  "actors/setup/test_long_command.ts": "reads what was measured, prints",
   "actors/setup/tools.ts": "programs on PATH",
   "actors/simulator/command.ts": "prints, signals, reads faults",
   "actors/simulator/relay.ts": "sockets, timers",

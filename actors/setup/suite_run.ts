@@ -28,7 +28,7 @@ export interface Suite {
 }
 
 /** Folder of the logs and reports, relative to the checkout. */
-const report_folder = ".setup/reports";
+export const report_folder = ".setup/reports";
 
 /**
  * Runs a suite and prints its line on stdout. The suite's own output goes to a log, and from there
