@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { StatusNode } from "../actors/status/node.ts";
+import { findNode, type StatusNode } from "../actors/status/node.ts";
 import { tradesTopic } from "../schemas/topics.ts";
 
 interface Milestone {
@@ -36,7 +36,7 @@ function milestonesOf(exchanges: readonly string[]): readonly Milestone[] {
     ...exchanges.map((exchange) => ({
       line: `${exchange} has its first bar in Gold`,
       isReached: (tree: StatusNode) => {
-        const figures = find(tree, (node) => node.id === "spark")?.figures;
+        const figures = findNode(tree, (node) => node.id === "spark")?.figures;
         const topics = String(figures?.refine_gold_topics ?? "").split(",");
         return topics.includes(tradesTopic(exchange));
       },
@@ -45,15 +45,5 @@ function milestonesOf(exchanges: readonly string[]): readonly Milestone[] {
 }
 
 function stateOf(tree: StatusNode, id: string): string | undefined {
-  return find(tree, (node) => node.id === id)?.state;
-}
-
-/** The first node, parents before children, that is as wanted. */
-function find(node: StatusNode, isWanted: (node: StatusNode) => boolean): StatusNode | undefined {
-  if (isWanted(node)) return node;
-  for (const child of node.children) {
-    const found = find(child, isWanted);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+  return findNode(tree, (node) => node.id === id)?.state;
 }

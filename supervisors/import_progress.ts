@@ -6,8 +6,9 @@
  * @module
  */
 
+import { isoTime } from "../actors/figures.ts";
 import type { Figures } from "../actors/messages.ts";
-import type { StatusNode } from "../actors/status/node.ts";
+import { findNode, type StatusNode } from "../actors/status/node.ts";
 
 /** How far an import is. */
 export type ImportStatus =
@@ -61,10 +62,10 @@ export function createImportProgress(options: {
   }
   return {
     show(tree) {
-      const normalizer = find(tree, `exchanges/${exchange}/normalizers/${native_symbol}`);
+      const normalizer = nodeAt(tree, `exchanges/${exchange}/normalizers/${native_symbol}`);
       const imports = normalizer?.figures.imports;
       if (typeof imports !== "number") return { kind: "running" };
-      const backfiller = find(tree, `exchanges/${exchange}/backfiller`);
+      const backfiller = nodeAt(tree, `exchanges/${exchange}/backfiller`);
       const figures: Readonly<Figures> = backfiller?.figures ?? {};
       if (imports === 0) return end(figures);
       const { import_refused, last_error } = figures;
@@ -147,9 +148,6 @@ function createTeller(options: {
 }
 
 /** As the backfiller shows it. */
-function isoTime(timestamp_us: number): string {
-  return new Date(Math.floor(timestamp_us / 1_000)).toISOString();
-}
 
 function rangeText(from: unknown, to: unknown): string {
   return `${from} to ${to}`;
@@ -162,11 +160,6 @@ function durationText(duration_ms: number): string {
   return minutes < 100 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }
 
-function find(node: StatusNode, ending: string): StatusNode | undefined {
-  if (node.path.endsWith(`/${ending}`)) return node;
-  for (const child of node.children) {
-    const found = find(child, ending);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+function nodeAt(tree: StatusNode, ending: string): StatusNode | undefined {
+  return findNode(tree, ({ path }) => path.endsWith(`/${ending}`));
 }

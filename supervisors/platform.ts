@@ -90,9 +90,11 @@ async function runLocked(run: PlatformRun): Promise<number> {
   const now_us = hostClock();
   const outbox = makeOutbox(settings, now_us);
   const memory = openMemory(run, { outbox, now_us, ports });
-  const tree = plant(run, { stamp, ports, signal: controller.signal, now_us, outbox, memory });
+  const token = statusToken(settings);
+  const { signal } = controller;
+  const tree = plant(run, { settings, token, stamp, ports, signal, now_us, outbox, memory });
   const watching = new AbortController();
-  const platform = { tree, memory, token: statusToken(settings) };
+  const platform = { tree, memory, token };
   try {
     const end = await Promise.race([
       tree.gave_up.then((reason) => ({ reason })),
@@ -148,8 +150,10 @@ function wantSince(memory: FeedMemory, since: NonNullable<StartOptions["since"]>
 
 /** Starts the tree, with the status server as its first child. */
 function plant(
-  { options, fed, feeding, root, log, started_ms }: PlatformRun,
+  { options, feeding, root, log, started_ms }: PlatformRun,
   place: {
+    readonly settings: Settings;
+    readonly token: string;
     readonly stamp: Stamp;
     readonly ports: Ports;
     readonly signal: AbortSignal;
@@ -158,9 +162,8 @@ function plant(
     readonly memory: FeedMemory | null;
   },
 ): Tree {
-  const { stamp, ports, signal, now_us, outbox, memory } = place;
+  const { settings, token, stamp, ports, signal, now_us, outbox, memory } = place;
   const { role } = options;
-  const settings = { ...options.settings, exchanges: fed };
   const status: ChildSpec = {
     id: "status",
     system_id: "status",
@@ -170,8 +173,8 @@ function plant(
       incarnation,
       hostname: settings.status_host,
       port: settings.status_port,
-      token: statusToken(settings),
-      role: options.role,
+      token,
+      role,
       version: manifest.version,
       started_at_ms: started_ms,
       now_ms: Date.now,

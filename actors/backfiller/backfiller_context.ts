@@ -11,6 +11,7 @@
 import { feedEvent } from "../../schemas/mod.ts";
 import type { Continuity } from "../continuity/continuity.ts";
 import type { ExchangeAdapter } from "../exchanges/adapter.ts";
+import { isoTime } from "../figures.ts";
 import type { Incarnation, PressureListener, Probe, RecordSink } from "../messages.ts";
 import type { Budget } from "../rest/budget.ts";
 import { type AskExchange, createGate } from "../rest/gate.ts";
@@ -387,10 +388,6 @@ function remedyOf({ adapter, remedy_flags }: BackfillerInput, gap: SymbolGap): s
     `bun run backfill --exchange ${adapter.exchange} --symbol ${native_symbol} ` +
     `--from ${isoTime(from_timestamp)} --to ${isoTime(to)}${remedy_flags}`
   );
-}
-
-function isoTime(timestamp_us: number): string {
-  return new Date(Math.floor(timestamp_us / 1_000)).toISOString();
 }
 
 function blankFigures(url: string, connection_id: string): BackfillerFigures {

@@ -38,6 +38,7 @@ import {
   fromPromise,
   setup,
 } from "xstate";
+import { isoTime } from "../figures.ts";
 import type { Probed, Stop } from "../messages.ts";
 import {
   budgetMs,
@@ -55,7 +56,6 @@ import {
   announceHalted,
   announceRefused,
   type ConnectionInput,
-  isoTime,
   makeSession,
   retireSession,
   showPlanned,
@@ -162,7 +162,7 @@ const machine = setup({
       retireSession(current, `replaced by ${next.connection_id}`);
       enqueue.stopChild(current.connection_id);
       shard.figures.rotations_total += 1;
-      if (next.state !== "streaming") shard.figures.down_since ??= isoTime(shard.input);
+      if (next.state !== "streaming") shard.figures.down_since ??= isoTime(shard.input.now_us());
       showSession(shard, next);
       enqueue.assign({ current: next, next: null });
     }),
@@ -173,7 +173,7 @@ const machine = setup({
         retireSession(open, reason);
         enqueue.stopChild(open.connection_id);
       }
-      shard.figures.down_since ??= isoTime(shard.input);
+      shard.figures.down_since ??= isoTime(shard.input.now_us());
       enqueue.assign({ current: null, next: null });
     }),
     scheduleRotation: enqueueActions(({ context, enqueue }) => {

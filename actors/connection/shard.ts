@@ -11,6 +11,7 @@
 
 import { type EventKind, feedEvent } from "../../schemas/event.ts";
 import type { ExchangeAdapter } from "../exchanges/adapter.ts";
+import { defineFigures, isoTime, isoTimeOrNull } from "../figures.ts";
 import type { Incarnation, PressureListener, RecordSink } from "../messages.ts";
 import type { Budget } from "../rest/budget.ts";
 import type { InstrumentList } from "../rest/instrument_list.ts";
@@ -160,7 +161,7 @@ export function makeShard(input: ConnectionInput): Shard {
     resubscribed_total: 0,
     attempt: 0,
     last_error: null,
-    down_since: isoTime(input),
+    down_since: isoTime(input.now_us()),
     exchange_status: null,
   };
   const shard: Shard = {
@@ -174,7 +175,7 @@ export function makeShard(input: ConnectionInput): Shard {
     shown: null,
     standing: blank_figures,
   };
-  defineFigures(shard);
+  showReadings(shard);
   return shard;
 }
 
@@ -270,33 +271,24 @@ export function monotonicMs({ monotonic_ns }: Pick<ConnectionInput, "monotonic_n
   return monotonic_ns() / 1_000_000;
 }
 
-/** Now, as the status tree shows a time. */
-export function isoTime({ now_us }: Pick<ConnectionInput, "now_us">): string {
-  return new Date(now_us() / 1_000).toISOString();
-}
-
 /** How log lines name the connection: `kraken connection 0`. */
 export function nameOf({ input }: Shard): string {
   return `${input.adapter.exchange} connection ${input.shard}`;
 }
 
 /** Figures that are worked out when somebody reads them, so that no frame pays for them. */
-function defineFigures(shard: Shard): void {
-  const { figures, input } = shard;
-  function define(name: string, get: () => string | number | null): void {
-    Object.defineProperty(figures, name, { get, enumerable: true, configurable: true });
-  }
-  for (const name of session_figures) define(name, () => shard.standing[name]);
-  define("session_age_s", () => {
-    if (shard.shown?.state !== "streaming") return null;
-    return Math.floor((monotonicMs(input) - shard.shown.started_ms) / 1_000);
-  });
-  define("attempt_wait_s", () => Math.ceil(input.attempts.waitMs(1) / 1_000));
-  define("clock_offset_ms", () =>
-    shard.clock.offsetMs({ wall_us: input.now_us(), monotonic_ms: monotonicMs(input) }),
-  );
-  define("last_frame_at", () => {
-    const frame_us = shard.shown?.pulse.frame_us ?? null;
-    return frame_us === null ? null : new Date(frame_us / 1_000).toISOString();
+function showReadings(shard: Shard): void {
+  const { input } = shard;
+  const readings = session_figures.map((name) => [name, () => shard.standing[name]] as const);
+  defineFigures(input.incarnation.report.figures, {
+    ...Object.fromEntries(readings),
+    session_age_s: () => {
+      if (shard.shown?.state !== "streaming") return null;
+      return Math.floor((monotonicMs(input) - shard.shown.started_ms) / 1_000);
+    },
+    attempt_wait_s: () => Math.ceil(input.attempts.waitMs(1) / 1_000),
+    clock_offset_ms: () =>
+      shard.clock.offsetMs({ wall_us: input.now_us(), monotonic_ms: monotonicMs(input) }),
+    last_frame_at: () => isoTimeOrNull(shard.shown?.pulse.frame_us ?? null),
   });
 }

@@ -7,6 +7,7 @@
  */
 
 import { feedEvent } from "../../schemas/mod.ts";
+import { defineFigures, isoTimeOrNull } from "../figures.ts";
 import type { Figures, RecordSink } from "../messages.ts";
 import { reasonOf } from "../settings/exit.ts";
 import type { Log } from "../settings/log.ts";
@@ -136,18 +137,15 @@ export class Checkpoints {
   showIn(figures: Figures): void {
     const { continuities, now_us } = this.#input;
     const all = (name: string) => continuities().map((one) => one.figures[name] ?? null);
-    const shown = {
+    defineFigures(figures, {
       symbols: () => continuities().length,
       gaps_open: () => sumOf(all("gaps_open")),
       ids_missing: () => sumOf(all("ids_missing")),
       oldest_gap_at: () => earliest(all("oldest_gap_at")),
-      last_checkpoint_at: () => isoTime(this.#stored_us),
+      last_checkpoint_at: () => isoTimeOrNull(this.#stored_us),
       confirmed_behind_s: () => behindOf([...this.#confirmed.values()], now_us()),
       store_error: () => this.#refusal,
-    };
-    for (const [name, get] of Object.entries(shown)) {
-      Object.defineProperty(figures, name, { get, enumerable: true, configurable: true });
-    }
+    });
   }
 }
 
@@ -169,8 +167,4 @@ function sumOf(values: readonly unknown[]): number {
 
 function earliest(values: readonly unknown[]): string | null {
   return values.filter((one) => typeof one === "string").sort()[0] ?? null;
-}
-
-function isoTime(timestamp_us: number | null): string | null {
-  return timestamp_us === null ? null : new Date(timestamp_us / 1_000).toISOString();
 }

@@ -11,6 +11,7 @@
  */
 
 import { feedEvent } from "../../schemas/mod.ts";
+import { defineFigures, isoTimeOrNull } from "../figures.ts";
 import type { FeedEvent, Figures } from "../messages.ts";
 import { type Gap, Gaps, times } from "./gaps.ts";
 import { countIds, holds, type IdRange } from "./id_ranges.ts";
@@ -604,34 +605,22 @@ export class Continuity {
     const oldestOpen = () => this.openGaps().at(-1)?.from_timestamp ?? null;
     const firstMissing = () => this.#gaps.all()[0]?.from_id ?? this.#head_id + 1;
     const missing = () => this.#gaps.all().flatMap((gap) => this.#gaps.remaining(gap));
-    const counted = {
+    const figures: Figures = {};
+    defineFigures(figures, {
       duplicates_total: () => this.#duplicates,
       before_coverage_total: () => this.#before_coverage,
       unsequenced_total: () => this.#unsequenced,
       from_id: () => this.coverage?.from_id ?? null,
       contiguous_id: () => (this.head === null ? null : firstMissing() - 1),
       through_id: () => this.confirmable()?.through_id ?? null,
-      through_at: () => isoTime(this.confirmable()?.through_timestamp ?? null),
+      through_at: () => isoTimeOrNull(this.confirmable()?.through_timestamp ?? null),
       gaps_open: () => this.openGaps().length,
       ids_missing: () => countIds(missing()),
-      oldest_gap_at: () => isoTime(oldestOpen()),
+      oldest_gap_at: () => isoTimeOrNull(oldestOpen()),
       imports: () => this.#imports.length,
-    };
-    return figuresOf(counted);
+    });
+    return figures;
   }
-}
-
-/** Figures that are worked out when they are read. */
-function figuresOf(counted: Readonly<Record<string, () => string | number | null>>): Figures {
-  const figures: Figures = {};
-  for (const [name, get] of Object.entries(counted)) {
-    Object.defineProperty(figures, name, { get, enumerable: true, configurable: true });
-  }
-  return figures;
-}
-
-function isoTime(timestamp_us: number | null): string | null {
-  return timestamp_us === null ? null : new Date(timestamp_us / 1_000).toISOString();
 }
 
 function includes(one: TimeRange, other: TimeRange): boolean {

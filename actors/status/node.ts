@@ -1,5 +1,6 @@
 /**
- * What `GET /status` says, as types: one document that holds the supervision tree as nested nodes.
+ * What `GET /status` says, as types, and how to find one's way in it: one document that holds the
+ * supervision tree as nested nodes.
  *
  * The supervisors fill it and the status server shows it; pages, scripts and tests read it by
  * these names, so a field is added here and never renamed.
@@ -61,4 +62,17 @@ export interface StatusDocument {
   readonly uptime_s: number;
   readonly health: Health;
   readonly tree: StatusNode;
+}
+
+/** The first node, parents before children, that is as wanted. */
+export function findNode(
+  node: StatusNode,
+  isWanted: (node: StatusNode) => boolean,
+): StatusNode | undefined {
+  if (isWanted(node)) return node;
+  for (const child of node.children) {
+    const found = findNode(child, isWanted);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
