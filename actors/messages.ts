@@ -178,10 +178,14 @@ export interface Report {
   readonly figures: Figures;
 }
 
-/** How an incarnation ended when it ends by itself. */
+/**
+ * How an incarnation ended when it ends by itself. `fatal`: what it met would be there again after
+ * any restart, so that none is tried (an outbox that is inconsistent, a schema that is refused).
+ */
 export type Exit =
   | { readonly kind: "normal" }
-  | { readonly kind: "crash"; readonly reason: string };
+  | { readonly kind: "crash"; readonly reason: string }
+  | { readonly kind: "fatal"; readonly reason: string };
 
 /**
  * What a supervisor hands to each incarnation of a child. xstate does not stop the children of an

@@ -104,6 +104,8 @@ export interface Supervision extends Omit<SupervisorSpec, "children"> {
   /** `stopping`: asked to. `giving_up`: out of restarts; stops its children, then crashes. */
   readonly mode: "running" | "stopping" | "giving_up";
   readonly give_up_reason: string | null;
+  /** It gives up because no restart can help: whoever supervises it gives up too. */
+  readonly is_fatal: boolean;
   readonly children: readonly Child[];
   /** When the counted restarts inside the window happened, the oldest first. */
   readonly restarts_ms: readonly number[];
@@ -126,6 +128,7 @@ export function createSupervision(spec: SupervisorSpec): Supervision {
     ...spec,
     mode: "running",
     give_up_reason: null,
+    is_fatal: false,
     children: spec.children.map(createChild),
     restarts_ms: [],
   };
@@ -219,7 +222,14 @@ export function childEnded(
   if (child.goal !== "up") return { supervision: stopped(supervision, child), verdict: "stopped" };
 
   const { restart, cool_down } = child.spec;
-  const is_crash = ended.exit.kind === "crash";
+  const { exit } = ended;
+  const is_crash = exit.kind !== "normal";
+  if (exit.kind === "fatal" && cool_down === undefined) {
+    const down = changed(supervision, id, { phase: "down" });
+    const give_up_reason = fatalReason(child, exit.reason);
+    const given_up = { ...down, mode: "giving_up", give_up_reason, is_fatal: true } as const;
+    return { supervision: allDown(given_up), verdict: "gives_up" };
+  }
   if (restart === "temporary" || (restart === "transient" && !is_crash)) {
     const verdict = is_crash ? "failed" : "finished";
     const goal = restart === "temporary" ? "down" : "up";
@@ -235,7 +245,7 @@ export function childEnded(
   const down = changed(supervision, id, { phase: "down" });
   const restarts_ms = withinWindow(supervision, ended.now_ms).concat(ended.now_ms);
   if (restarts_ms.length > supervision.restarts_max) {
-    const give_up_reason = giveUpReason(supervision, id, ended.exit);
+    const give_up_reason = giveUpReason(supervision, id, exit);
     const given_up = { ...down, restarts_ms, mode: "giving_up", give_up_reason } as const;
     return { supervision: allDown(given_up), verdict: "gives_up" };
   }
@@ -250,8 +260,13 @@ export function withinWindow(
   return restarts_ms.filter((at_ms) => at_ms > now_ms - window_ms);
 }
 
+/** The child's own name is said once: a supervisor passes on what it was told. */
+function fatalReason({ spec }: Child, reason: string): string {
+  return spec.supervisor === undefined ? `"${spec.id}" cannot go on: ${reason}` : reason;
+}
+
 function giveUpReason({ restarts_max, window_ms }: Supervision, id: string, exit: Exit): string {
-  const reason = exit.kind === "crash" ? exit.reason : "it ended normally but is permanent";
+  const reason = exit.kind === "normal" ? "it ended normally but is permanent" : exit.reason;
   const limit = `${restarts_max} restarts in ${window_ms} ms`;
   return `"${id}" needed more than ${limit}; the last: ${reason}`;
 }

@@ -33,6 +33,10 @@
  * final state, or `exit({ kind: "normal" })`. When its signal aborts it lets go of everything at
  * once; xstate does not stop the children of an actor that throws (statelyai/xstate#5153).
  *
+ * **No restart can help.** `exit({ kind: "fatal", reason })`, or a `FatalError` thrown in a step,
+ * is not tried again: the supervisor gives up at once, and so does each above it. A child with
+ * `cool_down` keeps even that to itself.
+ *
  * **Order.** Children start in order, each when the one before it is ready, and stop in reverse,
  * each when the one after it has ended or was killed at its deadline.
  *
@@ -65,7 +69,7 @@ import {
   setup,
 } from "xstate";
 import type { Exit, Stop } from "../actors/messages.ts";
-import { reasonOf } from "../actors/settings/exit.ts";
+import { crashOf, FatalError, reasonOf } from "../actors/settings/exit.ts";
 import type { Command } from "../actors/status/access.ts";
 import type { StatusNode } from "../actors/status/node.ts";
 import type { ChildIncarnation, ChildSpec, Supervision, SupervisorSpec } from "./restart_plan.ts";
@@ -193,7 +197,9 @@ const supervisorMachine = setup({
       if (plan.isOver(turn.supervision)) enqueue.sendTo(self, { type: "settled" });
     }),
     crash: ({ context }) => {
-      throw new Error(context.supervision.give_up_reason ?? "Cannot go on");
+      const { give_up_reason, is_fatal } = context.supervision;
+      const reason = give_up_reason ?? "Cannot go on";
+      throw is_fatal ? new FatalError(reason) : new Error(reason);
     },
   },
   guards: {
@@ -273,7 +279,7 @@ function reactToActor(turn: Turn, event: SupervisorEvent): void {
   const id = match?.[3];
   if (id === undefined || !current(turn, { id, number: Number(match?.[2]) })) return;
   const is_error = match?.[1] === "error" && "error" in event;
-  end(turn, id, is_error ? { kind: "crash", reason: reasonOf(event.error) } : { kind: "normal" });
+  end(turn, id, is_error ? crashOf(event.error) : { kind: "normal" });
 }
 
 /** The child that an event is about, if it is about the incarnation that we have now. */
@@ -317,7 +323,8 @@ function start(turn: Turn, step: plan.Step): void {
     const actor_id = actorId(child);
     turn.effects.push({ kind: "spawn", actor_id, system_id, logic: spec.logic, input });
   } catch (error) {
-    end(turn, id, { kind: "crash", reason: `it failed to start: ${reasonOf(error)}` });
+    const { kind, reason } = crashOf(error);
+    end(turn, id, { kind, reason: `it failed to start: ${reason}` });
   }
 }
 
@@ -354,7 +361,7 @@ function end(turn: Turn, id: string, exit: Exit): void {
   if (cooling?.phase === "cooling") setTimer(turn, cooling, cooling.cool_down_ms);
 
   const normal = verdict === "stopped" ? "stopped" : "normal";
-  const reason = exit.kind === "crash" ? exit.reason : normal;
+  const reason = exit.kind === "normal" ? normal : exit.reason;
   if (child_node === undefined) return;
   status.noteExit(child_node, reason, now_ms);
   countRestart(turn, child_node, { verdict, now_ms });

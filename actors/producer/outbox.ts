@@ -40,6 +40,7 @@ import type {
   RecordSink,
   Trade,
 } from "../messages.ts";
+import { FatalError } from "../settings/exit.ts";
 import { type Batch, type BatchLabel, BatchWriter, batchOf, readRecord } from "./batch.ts";
 import { Dispatch, type Transport } from "./dispatch.ts";
 import { createFrameSource, type FrameSource } from "./frame_writer.ts";
@@ -356,8 +357,8 @@ export class Outbox implements RecordSink {
   /**
    * Counts everything again.
    *
-   * @throws {Error} where the accounts do not agree with what is held: nothing it says can then be
-   *   relied on.
+   * @throws {FatalError} where the accounts do not agree with what is held: nothing it says can
+   *   then be relied on.
    */
   check(): void {
     const { accounts, first_position } = this.#dispatch.count();
@@ -372,7 +373,9 @@ export class Outbox implements RecordSink {
     ];
     for (const [what, stated, counted] of all) {
       if (stated !== counted) {
-        throw new Error(`The outbox is inconsistent: ${what} is ${stated}, counted ${counted}`);
+        throw new FatalError(
+          `The outbox is inconsistent: ${what} is ${stated}, counted ${counted}`,
+        );
       }
     }
   }

@@ -15,7 +15,7 @@ import type { Incarnation, Stop } from "../messages.ts";
 import { backoffMs } from "../port/backoff.ts";
 import { type Port, type PortExit, spawnPort } from "../port/port.ts";
 import type { After } from "../port/timers.ts";
-import { reasonOf } from "../settings/exit.ts";
+import { crashOf } from "../settings/exit.ts";
 import type { Log } from "../settings/log.ts";
 import { type KafkaCluster, producerProperties } from "./kafka_properties.ts";
 import type { Attachment, Outbox, Refusal } from "./outbox.ts";
@@ -136,7 +136,7 @@ class PortOwner {
     try {
       this.#take(readPortLine(text));
     } catch (error) {
-      this.#incarnation.exit({ kind: "crash", reason: reasonOf(error) });
+      this.#incarnation.exit(crashOf(error));
     }
   }
 

@@ -16,7 +16,7 @@
 import { fromCallback, setup } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
 import type { After } from "../port/timers.ts";
-import { reasonOf } from "../settings/exit.ts";
+import { crashOf } from "../settings/exit.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** What the producer needs. */
@@ -48,7 +48,7 @@ const watcher = fromCallback<{ type: "none" }, ProducerInput>(({ input, sendBack
       try {
         step();
       } catch (error) {
-        incarnation.exit({ kind: "crash", reason: reasonOf(error) });
+        incarnation.exit(crashOf(error));
       }
     };
   }

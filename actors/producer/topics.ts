@@ -3,8 +3,8 @@
  * the outbox, and is done. Only then can a record be encoded and sent, so the feed starts after it.
  *
  * A broker or a registry that is away is an operating error and tried again for ever. A schema
- * that the registry refuses is not: no further attempt can help, so the actor crashes with the
- * registry's words, and the start with it.
+ * that the registry refuses is not: no further attempt can help, so the process ends with the
+ * registry's words.
  *
  * @module
  */
@@ -111,7 +111,7 @@ export function topicSpecs(options: {
   ];
 }
 
-/** Creates topics, registers schemas, and ends normally; crashes where a schema is refused. */
+/** Creates topics, registers schemas, and ends normally; fatally where a schema is refused. */
 export const topicsActor = fromCallback<Stop, TopicsInput>(({ input, receive }) => {
   const { incarnation, log } = input;
   let attempt = 0;
@@ -140,7 +140,7 @@ export const topicsActor = fromCallback<Stop, TopicsInput>(({ input, receive }) 
     const reason = reasonOf(error);
     incarnation.report.pid = null;
     if (error instanceof FailureError) {
-      incarnation.exit({ kind: "crash", reason });
+      incarnation.exit({ kind: "fatal", reason });
       return;
     }
     attempt += 1;

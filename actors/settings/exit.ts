@@ -16,6 +16,23 @@ export class FailureError extends Error {
   override readonly name = "FailureError";
 }
 
+/**
+ * No restart can help, so that none is tried: a supervisor that meets it gives up at once, and so
+ * does its own, up to the root, which ends the process with this reason. Only a child that cools
+ * down keeps it to itself.
+ */
+export class FatalError extends Error {
+  override readonly name = "FatalError";
+}
+
+/** How an actor ends of a thrown value: for good, or to be started again. */
+export function crashOf(error: unknown): {
+  readonly kind: "crash" | "fatal";
+  readonly reason: string;
+} {
+  return { kind: error instanceof FatalError ? "fatal" : "crash", reason: reasonOf(error) };
+}
+
 /** Exit codes of every command. */
 export const exit_codes = { done: 0, failed: 1, wrong_use: 2 } as const;
 

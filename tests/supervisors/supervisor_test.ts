@@ -6,6 +6,7 @@
 import { expect, test } from "bun:test";
 import { createMachine, fromCallback, fromPromise } from "xstate";
 import type { Incarnation } from "../../actors/messages.ts";
+import { FatalError } from "../../actors/settings/exit.ts";
 import type { Strategy } from "../../supervisors/supervisor.ts";
 import { startTree, supervisorChild } from "../../supervisors/supervisor.ts";
 import { type Child, startFamily } from "./family.ts";
@@ -531,4 +532,58 @@ test("a cleanup that throws while a child is released harms nobody", () => {
   void tree.send("root/a", "restart");
   expect(node("root")).toMatchObject({ state: "running", restarts: { total: 0 } });
   expect(node("root/a").state).toBe("running");
+});
+
+test("what no restart can help ends every supervisor above it at once, in order", async () => {
+  const { exit, news, node, tree } = startFamily((child) => ({
+    children: [
+      child("a"),
+      supervisorChild({
+        id: "s",
+        strategy: "rest_for_one",
+        restarts_max: 5,
+        window_ms: 1_000,
+        children: [child("b", { restart: "transient" }), child("c")],
+      }),
+      child("d"),
+    ],
+  }));
+  news();
+  exit("root/s/b", { kind: "fatal", reason: "the schema is refused" });
+  expect(news()).toEqual(["-s/b", "-s/c", "-d", "-a"]);
+  expect(await tree.gave_up).toBe('"b" cannot go on: the schema is refused');
+  expect(node("root").state).toBe("failed");
+  expect(node("root/s/b").restarts.total).toBe(0);
+});
+
+test("a fatal error thrown in a step is one, and a child that cools down keeps it to itself", () => {
+  const fatal = fromCallback<{ readonly type: string }, { incarnation: Incarnation }>(
+    ({ input: { incarnation }, receive }) => {
+      incarnation.ready();
+      receive(() => {
+        throw new FatalError("the outbox is inconsistent");
+      });
+    },
+  );
+  const { exits, news, node, tree } = startFamily((child) => ({
+    children: [
+      child("a"),
+      supervisorChild({
+        id: "s",
+        strategy: "one_for_one",
+        restarts_max: 5,
+        window_ms: 1_000,
+        cool_down: { first_ms: 1_000, max_ms: 2_000 },
+        children: [child("b", { logic: fatal, input: (incarnation) => ({ incarnation }) })],
+      }),
+    ],
+  }));
+  news();
+  tree.actor.system.get("root/s/b")?.send({ type: "die" });
+  expect(exits.map(({ path, verdict }) => [path, verdict])).toEqual([
+    ["root/s/b", "gives_up"],
+    ["root/s", "cools_down"],
+  ]);
+  expect(node("root").state).toBe("running");
+  expect(node("root/s").last_exit?.reason).toBe('"b" cannot go on: the outbox is inconsistent');
 });
