@@ -6,20 +6,23 @@
  * @module
  */
 
-import { join } from "node:path";
 import { Continuity } from "../actors/continuity/continuity.ts";
-import {
-  type ContinuityStore,
-  openContinuityStore,
-} from "../actors/continuity/continuity_store.ts";
+import type { ContinuityStore } from "../actors/continuity/continuity_store.ts";
 import { createEmit } from "../actors/continuity/keeper.ts";
 import type { ExchangeAdapter } from "../actors/exchanges/adapter.ts";
 import { exchangeNamed } from "../actors/exchanges/mod.ts";
 import type { RecordSink } from "../actors/messages.ts";
 import type { Budget } from "../actors/rest/budget.ts";
-import { openBudgetStore } from "../actors/rest/budget_store.ts";
+import type { BudgetStore } from "../actors/rest/kept_budgets.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
+import { type Effects, monotonicMs } from "./effects.ts";
+
+/** Where it is kept. */
+export interface FeedStores {
+  readonly continuity: ContinuityStore;
+  readonly budgets: BudgetStore;
+}
 
 /** One exchange's share of the memory. */
 export interface ExchangeMemory {
@@ -37,15 +40,15 @@ export interface ExchangeMemory {
 export interface FeedMemory {
   readonly exchanges: readonly ExchangeMemory[];
   readonly store: ContinuityStore;
-  /** Lets go of the files. */
+  /** Lets go of the stores. */
   close(): void;
 }
 
 /**
- * Opens the memory of a data directory, and makes what it has not held yet.
+ * Opens the memory that stores hold, and makes what they have not held yet.
  *
  * @param options.exchanges Those that run; what is kept of others stays as it is.
- * @throws {FailureError} where a file cannot be read.
+ * @throws {FailureError} where a store cannot be read.
  */
 export function openFeedMemory(options: {
   readonly settings: Settings;
@@ -54,16 +57,13 @@ export function openFeedMemory(options: {
   readonly feeding: "live" | "history";
   readonly sink: Pick<RecordSink, "addEvent">;
   readonly log: Log;
-  /** Wall clock, microseconds since 1970. */
-  readonly now_us: () => number;
-  /** Monotonic clock, milliseconds. */
-  readonly monotonic_ms: () => number;
+  readonly stores: FeedStores;
+  readonly effects: Pick<Effects, "now_us" | "monotonic_ns">;
 }): FeedMemory {
-  const { settings, feeding, sink, log, now_us, monotonic_ms } = options;
-  const store = openContinuityStore(join(settings.data_dir, "continuity.db"));
+  const { settings, feeding, sink, log, stores, effects } = options;
+  const { budgets, continuity: store } = stores;
+  const { now_us } = effects;
   const emit = createEmit({ store, sink, log });
-  const clocks = { now_ms: monotonic_ms, wall_ms: () => now_us() / 1_000 };
-  const budgets = openBudgetStore(join(settings.data_dir, "budgets.db"), clocks, log);
   const states = new Map(
     store.readStates().map((state) => [`${state.exchange}:${state.native_symbol}`, state]),
   );
@@ -80,7 +80,7 @@ export function openFeedMemory(options: {
         gap_grace_ms: settings.gap_grace_ms,
         emit,
         now_us,
-        now_ms: monotonic_ms,
+        now_ms: () => monotonicMs(effects),
         restored: states.get(`${exchange}:${native_symbol}`) ?? null,
       });
       if (feeding === "live" && continuity.coverage === null) continuity.goLive();

@@ -13,7 +13,6 @@ import { join } from "node:path";
 import { chooseFreePort, isPortFree } from "../actors/port/free_port.ts";
 import { endLeftovers } from "../actors/port/leftovers.ts";
 import type { Outbox } from "../actors/producer/outbox.ts";
-import { hostClock } from "../actors/settings/clock.ts";
 import {
   bytesFree,
   lockDataDirectory,
@@ -28,8 +27,10 @@ import type { ImportRequest } from "../actors/status/import_request.ts";
 import { createMetrics } from "../actors/status/metrics.ts";
 import { refusePortInUse, type StatusServerInput, statusServer } from "../actors/status/server.ts";
 import manifest from "../package.json" with { type: "json" };
+import type { Effects } from "./effects.ts";
 import { type FeedMemory, openFeedMemory } from "./feed_memory.ts";
 import type { Ports, Simulation, TreeParts } from "./ground.ts";
+import { hostEffects, openHostStores } from "./host_effects.ts";
 import { purposeOf, type StartOptions } from "./start_options.ts";
 import { type ChildExit, type ChildSpec, startTree, type Tree } from "./supervisor.ts";
 import { makeOutbox, plantTree } from "./tree.ts";
@@ -87,12 +88,12 @@ async function runLocked(run: PlatformRun): Promise<number> {
   writeStamp(settings.data_dir, { ...stamp, ports: { ...ports } });
 
   const controller = new AbortController();
-  const now_us = hostClock();
-  const outbox = makeOutbox(settings, now_us);
-  const memory = openMemory(run, { outbox, now_us, ports });
+  const effects = hostEffects(settings.data_dir);
+  const outbox = makeOutbox(settings, effects);
+  const memory = openMemory(run, { outbox, effects, ports });
   const token = statusToken(settings);
   const { signal } = controller;
-  const tree = plant(run, { settings, token, stamp, ports, signal, now_us, outbox, memory });
+  const tree = plant(run, { settings, token, stamp, ports, signal, effects, outbox, memory });
   const watching = new AbortController();
   const platform = { tree, memory, token };
   try {
@@ -117,20 +118,20 @@ async function runLocked(run: PlatformRun): Promise<number> {
 /** Opens what the feed remembers; null where no feed runs. */
 function openMemory(
   { options, fed, feeding, log }: PlatformRun,
-  place: { readonly outbox: Outbox; readonly now_us: () => number; readonly ports: Ports },
+  place: { readonly outbox: Outbox; readonly effects: Effects; readonly ports: Ports },
 ): FeedMemory | null {
   if (options.role === "lake") return null;
-  const { outbox, now_us, ports } = place;
+  const { outbox, effects, ports } = place;
   const memory = openFeedMemory({
     settings: options.settings,
     exchanges: options.simulate === null ? fed : fed.map((one) => simulated(one, ports.simulator)),
     feeding,
     sink: outbox,
     log,
-    now_us,
-    monotonic_ms: () => performance.now(),
+    stores: openHostStores(options.settings.data_dir, effects, log),
+    effects,
   });
-  if (options.since !== null) wantSince(memory, options.since, now_us());
+  if (options.since !== null) wantSince(memory, options.since, effects.now_us());
   return memory;
 }
 
@@ -157,12 +158,12 @@ function plant(
     readonly stamp: Stamp;
     readonly ports: Ports;
     readonly signal: AbortSignal;
-    readonly now_us: () => number;
+    readonly effects: Effects;
     readonly outbox: Outbox;
     readonly memory: FeedMemory | null;
   },
 ): Tree {
-  const { settings, token, stamp, ports, signal, now_us, outbox, memory } = place;
+  const { settings, token, stamp, ports, signal, effects, outbox, memory } = place;
   const { role } = options;
   const status: ChildSpec = {
     id: "status",
@@ -190,7 +191,7 @@ function plant(
   const cluster_id = stamp.kafka_cluster_id;
   const simulate = simulationOf(options);
   const parts = { role, simulate, settings, ports, cluster_id, root, log, status, signal };
-  const tree = startTree(plantTree({ ...parts, feeding, memory, outbox, now_us }), {
+  const tree = startTree(plantTree({ ...parts, feeding, memory, outbox, effects }), {
     now_ms: Date.now,
     signal,
     notify: (exit) => logExit(log, exit),

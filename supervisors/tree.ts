@@ -11,7 +11,6 @@
 
 import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../actors/broker/broker.ts";
-import { afterOnHost } from "../actors/port/timers.ts";
 import { Outbox } from "../actors/producer/outbox.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
 import { registerSchemas } from "../actors/registry/client.ts";
@@ -21,6 +20,7 @@ import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simu
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
 import { dead_letters_topic, schemasByTopic, tradesTopic } from "../schemas/mod.ts";
+import { type Effects, monotonicMs } from "./effects.ts";
 import { feed } from "./feed_tree.ts";
 import {
   cool_down,
@@ -37,14 +37,17 @@ import { type ChildSpec, type SupervisorSpec, supervisorChild } from "./supervis
 const spark_start_ms_max = 300_000;
 
 /** Makes the outbox that every incarnation of producer and port works on. */
-export function makeOutbox(settings: Settings, now_us: () => number): Outbox {
+export function makeOutbox(
+  settings: Settings,
+  effects: Pick<Effects, "now_us" | "monotonic_ns">,
+): Outbox {
   return new Outbox({
     exchanges: settings.exchanges.map(({ exchange }) => exchange),
     flush_count: settings.flush_count,
     flush_ms: settings.flush_ms,
     buffer_bytes_max: settings.buffer_bytes_max,
-    now_ms: () => performance.now(),
-    now_us,
+    now_ms: () => monotonicMs(effects),
+    now_us: effects.now_us,
   });
 }
 
@@ -160,7 +163,7 @@ function registry({ settings, ports }: Ground): ChildSpec {
 }
 
 function topics(ground: Ground): ChildSpec {
-  const { settings, cluster, outbox, registry_url, log } = ground;
+  const { settings, cluster, outbox, registry_url, log, effects } = ground;
   const { trades_partitions, replication_factor, retention_ms, retention_bytes } = settings.kafka;
   const exchanges = settings.exchanges.map(({ exchange }) => exchange);
   return {
@@ -184,8 +187,8 @@ function topics(ground: Ground): ChildSpec {
       data_dir: settings.data_dir,
       node: "node",
       log,
-      after: afterOnHost,
-      random: Math.random,
+      after: effects.after,
+      random: effects.random,
     }),
     restart: "transient",
     // It retries for as long as the cluster is away.

@@ -13,6 +13,7 @@ import { exchanges } from "../../actors/exchanges/mod.ts";
 import type { FeedEvent } from "../../actors/messages.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
 import { openFeedMemory } from "../../supervisors/feed_memory.ts";
+import { hostEffects, openHostStores } from "../../supervisors/host_effects.ts";
 import { fakeLog } from "../actors/connection/fake_exchange.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "k2-memory-"));
@@ -29,14 +30,19 @@ function startProcess(data_dir: string, feeding: "live" | "history") {
   const events: FeedEvent[] = [];
   const { lines, log } = fakeLog();
   const clock = { ms: 0 };
+  const effects = {
+    ...hostEffects(data_dir),
+    now_us: () => began_us + clock.ms * 1_000,
+    monotonic_ns: () => clock.ms * 1e6,
+  };
   const memory = openFeedMemory({
     settings,
     exchanges: settings.exchanges,
     feeding,
     sink: { addEvent: (event) => void events.push(event) },
     log,
-    now_us: () => began_us + clock.ms * 1_000,
-    monotonic_ms: () => clock.ms,
+    stores: openHostStores(data_dir, effects, log),
+    effects,
   });
   const [binance] = memory.exchanges;
   const continuity = binance?.continuities.get("BTCUSDT");
