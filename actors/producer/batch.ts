@@ -196,10 +196,7 @@ export function packetBytes(key_bytes: number, value_bytes: number): number {
  *
  * @throws {RangeError} where the batch has no such record.
  */
-export function readRecord(
-  batch: Pick<Batch, "count" | "packet">,
-  index: number,
-): BatchRecord {
+export function readRecord(batch: Pick<Batch, "count" | "packet">, index: number): BatchRecord {
   if (!Number.isInteger(index) || index < 0 || index >= batch.count) {
     throw new RangeError(`Cannot read record ${index} of a batch of ${batch.count}`);
   }

@@ -34,10 +34,12 @@ interface Account {
   readonly exchange: string;
   readonly native_symbol: string;
   readonly market: Market;
-  /** By emission: its place in the order of all emissions. */
+  /** By emission: its place in the order of all; below zero once it stands in Kafka. */
   readonly emissions: Map<string, number>;
   /** What this process has emitted, and when. */
   readonly emitted: Map<number, number>;
+  /** Since when this process can know that ids up to one exist; both ascending. */
+  readonly known: { readonly id: number; readonly at_us: number }[];
   readonly in_kafka: Set<number>;
   /** Refused by the broker for good: a dead letter stands for them. */
   readonly refused: Set<number>;
@@ -45,6 +47,11 @@ interface Account {
   absent: readonly IdRange[];
   unfillable: readonly IdRange[];
   readonly gaps: Map<string, ToldGap>;
+  /** Events by their place among all emissions; below zero once they stand in Kafka. */
+  readonly events: Map<string, number>;
+  last_event: number;
+  /** What earlier processes could know: gaps from there open at once after a restart. */
+  restored_id: number;
   /** Emission of the newest first appearance in Kafka. */
   last_emission: number;
   /** The earliest coverage that Kafka knows. */
@@ -56,23 +63,24 @@ interface Account {
 export class Ledger {
   readonly #world: World;
   readonly #gap_grace_us: number;
+  readonly #isNoteLost: () => boolean;
   readonly #isLost: (exchange: string, timestamp: number) => boolean;
   readonly #accounts = new Map<string, Account>();
   #emissions = 0;
   #trades = 0;
-  /** Whether what was told may be forgotten, as the disk refused to note it. */
-  is_note_lost = false;
-
   constructor(
     world: World,
     options: {
       readonly gap_grace_ms: number;
+      /** Whether what was told may be forgotten, as the disk refused to note it. */
+      readonly isNoteLost: () => boolean;
       /** Whether an exchange could no longer give what was traded at a time. */
       readonly isLost: (exchange: string, timestamp: number) => boolean;
       readonly symbols: readonly Pick<Account, "exchange" | "native_symbol" | "market">[];
     },
   ) {
     this.#world = world;
+    this.#isNoteLost = options.isNoteLost;
     this.#isLost = options.isLost;
     this.#gap_grace_us = options.gap_grace_ms * 1_000;
     for (const symbol of options.symbols) {
@@ -80,11 +88,15 @@ export class Ledger {
         ...symbol,
         emissions: new Map(),
         emitted: new Map(),
+        known: [],
         in_kafka: new Set(),
         refused: new Set(),
         absent: [],
         unfillable: [],
         gaps: new Map(),
+        events: new Map(),
+        last_event: 0,
+        restored_id: -1,
         last_emission: 0,
         coverage_id: null,
         confirmed_id: -1,
@@ -99,7 +111,11 @@ export class Ledger {
 
   /** A process begins: it knows what the disk knows. */
   processBegan(): void {
-    for (const account of this.#accounts.values()) account.emitted.clear();
+    for (const account of this.#accounts.values()) {
+      account.emitted.clear();
+      account.restored_id = Math.max(account.restored_id, account.known.at(-1)?.id ?? -1);
+      account.known.length = 0;
+    }
   }
 
   /** A normalizer has given a trade to the outbox. */
@@ -110,15 +126,26 @@ export class Ledger {
       this.#world.violate(`${trade.message_id} was emitted twice by one process`);
     }
     account.emitted.set(id, this.#world.now_us);
+    this.#noteKnown(account, id - 1);
     this.#emissions += 1;
     account.emissions.set(emissionOf(trade), this.#emissions);
+  }
+
+  /** The exchange has said which trade is its newest. */
+  heard(of: { readonly exchange: string; readonly native_symbol: string }, id: number): void {
+    this.#noteKnown(this.#accountOf(of), id);
   }
 
   /** An event was given to the outbox. */
   told(event: FeedEvent): void {
     if (event.native_symbol === null) return;
     const account = this.#accountOf(event);
-    const { from_id, to_id } = event;
+    const { from_id, through_id, to_id } = event;
+    const identity = eventIdentity(event);
+    this.#emissions += 1;
+    if (!account.events.has(identity)) account.events.set(identity, this.#emissions);
+    const what = event.event === "confirmed" ? `..${through_id}` : `${from_id}..${to_id}`;
+    this.#world.note(`told: ${event.event} ${event.exchange}:${event.native_symbol} ${what}`);
     if (from_id === null || to_id === null) return;
     if (event.event === "gap_opened") this.#checkGrace(account, event);
     else if (isEndOfGap(event)) this.#checkEnd(account, event);
@@ -138,8 +165,9 @@ export class Ledger {
     this.#world.violate(`${trade.message_id} is acknowledged and not in Kafka`);
   }
 
-  /** The broker has refused a trade for good, and said so. */
+  /** The broker has refused a record for good, and said so: its dead letter stands for it. */
   refused(topic: string, value: Buffer): void {
+    if (topic === events_topic) this.#eventRecorded(decodeEvent(value));
     if (!topic.includes(".trades.")) return;
     const trade = decodeTrade(value);
     this.#accountOf(trade).refused.add(Number(trade.trade_id));
@@ -164,11 +192,15 @@ export class Ledger {
       const missing = this.#missing(account, { from_id: account.coverage_id, to_id: through_id });
       if (missing !== null) return `${name}:${missing} is not in Kafka`;
       for (const [gap_id, { is_open }] of account.gaps) {
-        if (is_open && !this.is_note_lost) return `Kafka does not know the end of gap ${gap_id}`;
+        if (is_open && !this.#isNoteLost()) return `Kafka does not know the end of gap ${gap_id}`;
       }
       if (account.confirmed_id < through_id) return `${name} is not confirmed to ${through_id}`;
     }
     return null;
+  }
+
+  #noteKnown({ known }: Account, id: number): void {
+    if (id > (known.at(-1)?.id ?? -1)) known.push({ id, at_us: this.#world.now_us });
   }
 
   #accountOf(of: { readonly exchange: string; readonly native_symbol: string | null }): Account {
@@ -218,9 +250,10 @@ export class Ledger {
   #eventRecorded(event: FeedEvent): void {
     if (event.native_symbol === null) return;
     const account = this.#accountOf(event);
+    if (!this.#isFirstAppearance(account, event)) return;
     const { from_id, to_id, gap_id } = event;
     if (event.event === "coverage" && from_id !== null) {
-      account.coverage_id = Math.min(account.coverage_id ?? from_id, from_id);
+      this.#moveCoverage(account, from_id);
     } else if (event.event === "confirmed") {
       this.#checkConfirmed(account, event.through_id ?? -1);
     } else if (gap_id !== null && from_id !== null && to_id !== null) {
@@ -229,6 +262,34 @@ export class Ledger {
       account.absent = [...account.absent, ...(event.absent ?? [])];
       account.unfillable = [...account.unfillable, ...(event.unfillable ?? [])];
     }
+  }
+
+  /** What is sent again after a crash of the port says nothing new. */
+  #isFirstAppearance(account: Account, event: FeedEvent): boolean {
+    const identity = eventIdentity(event);
+    const emission = account.events.get(identity);
+    if (emission === undefined) {
+      this.#world.violate(`${event.event} of ${event.native_symbol} stands in Kafka untold`);
+      return false;
+    }
+    if (emission < 0) return false;
+    account.events.set(identity, -emission);
+    if (emission < account.last_event) {
+      this.#world.violate(`${event.event} of ${event.native_symbol} stands behind a later event`);
+    }
+    account.last_event = emission;
+    return true;
+  }
+
+  /** The coverage is one range with known gaps: it may grow, and not shrink. */
+  #moveCoverage(account: Account, from_id: number): void {
+    const { coverage_id, native_symbol } = account;
+    if (coverage_id !== null && from_id > coverage_id && !this.#isNoteLost()) {
+      this.#world.violate(
+        `the coverage of ${native_symbol} is told from ${from_id}, and was from ${coverage_id}`,
+      );
+    }
+    account.coverage_id = from_id;
   }
 
   #checkConfirmed(account: Account, through_id: number): void {
@@ -249,10 +310,11 @@ export class Ledger {
   /** What came after a gap's ids is known for as long as the grace at the least. */
   #checkGrace(account: Account, { from_id, found_by, gap_id, to_id }: FeedEvent): void {
     if (from_id === null || to_id === null || found_by === "import") return;
-    const after_us = account.emitted.get(to_id + 1);
-    const before_us = account.emitted.get(from_id - 1);
-    if (after_us === undefined || before_us === undefined) return;
-    const known_us = this.#world.now_us - Math.max(after_us, before_us);
+    if (from_id <= account.restored_id + 1) return;
+    const known = account.known.find(({ id }) => id >= to_id);
+    const before = [...account.emitted].filter(([id]) => id < from_id).map(([, at_us]) => at_us);
+    if (known === undefined || before.length === 0) return;
+    const known_us = this.#world.now_us - Math.max(known.at_us, Math.min(...before));
     if (known_us < this.#gap_grace_us) {
       this.#world.violate(`gap ${gap_id} was opened ${known_us} us after it could be known`);
     }
@@ -307,6 +369,12 @@ function emissionOf({
   trade_id,
 }: Pick<Trade, "connection_id" | "frame_sequence" | "trade_id">): string {
   return `${trade_id} ${connection_id} ${frame_sequence}`;
+}
+
+function eventIdentity(event: FeedEvent): string {
+  const { from_id, native_symbol, remaining, through_id, timestamp, to_id } = event;
+  const left = remaining === null ? "" : remaining.map((one) => `${one.from_id}-${one.to_id}`);
+  return [event.event, native_symbol, timestamp, from_id, to_id, through_id, left].join(" ");
 }
 
 function isEndOfGap({ event }: FeedEvent): boolean {

@@ -84,6 +84,7 @@ class Run {
     this.#disk = new SimulatedDisk(world, this.#random.fork("disk"));
     const ledger = new Ledger(world, {
       gap_grace_ms: settings.gap_grace_ms,
+      isNoteLost: () => this.#disk.has_refused_note,
       isLost: (exchange, timestamp) => this.#isLost(exchange, timestamp),
       symbols: settings.exchanges.flatMap(({ exchange, native_symbols }) =>
         native_symbols.map((native_symbol) => ({
@@ -110,6 +111,7 @@ class Run {
     this.#heal();
     this.#goUntilWell();
     this.#goUntilDrained();
+    this.#is_over = true;
     this.#process?.die("kill");
     const { seed } = this.#scenario;
     return {
@@ -188,7 +190,7 @@ class Run {
 
   #go(seconds: number, isOver: () => boolean): void {
     this.#world.run({
-      at_us: this.#world.now_us + seconds * 1e6,
+      at_us: this.#world.now_us + Math.ceil(seconds * 1e6),
       isOver,
       onEscape: (error) => this.#escaped(error),
     });

@@ -97,6 +97,8 @@ export class SimulatedDisk {
   readonly #world: World;
   readonly #random: Random;
   is_full = false;
+  /** Whether a note was refused: what was told without it may be forgotten. */
+  has_refused_note = false;
 
   constructor(world: World, random: Random) {
     this.#world = world;
@@ -117,8 +119,12 @@ export class SimulatedDisk {
   }
 }
 
-/** The store of continuity in a file: what `continuity_store.ts` is on SQLite. */
-export function continuityStoreIn(file: SimulatedFile): ContinuityStore {
+/**
+ * The store of continuity in a file: what `continuity_store.ts` is on SQLite, each commit synced as
+ * there.
+ */
+export function continuityStoreIn(disk: SimulatedDisk): ContinuityStore {
+  const file = disk.continuity;
   let newest = Math.max(0, ...notesIn(file).map(({ id }) => id));
   return {
     readStates: () => statesIn(file),
@@ -129,10 +135,12 @@ export function continuityStoreIn(file: SimulatedFile): ContinuityStore {
       const about = `${note.kind} ${from_id}`;
       const row: NoteRow = { id: newest + 1, exchange, native_symbol, about, note };
       const earlier = notesIn(file).filter((other) => isSameSubject(other, row));
+      disk.has_refused_note ||= disk.is_full;
       file.commit([
         ...earlier.map(({ id }) => [noteKey(id), undefined] as const),
         [noteKey(row.id), JSON.stringify(row)],
       ]);
+      file.sync();
       newest += 1;
     },
     get noted_through() {
@@ -146,6 +154,7 @@ export function continuityStoreIn(file: SimulatedFile): ContinuityStore {
         ...states.map((state) => [stateKey(state), JSON.stringify(state)] as const),
         ...told.map(({ id }) => [noteKey(id), undefined] as const),
       ]);
+      file.sync();
     },
     close() {},
   };

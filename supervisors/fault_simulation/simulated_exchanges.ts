@@ -133,6 +133,8 @@ export class SimulatedExchanges {
       const { now_us } = world;
       this.exchanges.plan.advance(now_us);
       const answer = this.doors.answer({ path, query, headers, now_us });
+      const said = `${answer?.status ?? 404} ${answer?.body.length ?? 0}`;
+      world.note(`rest: ${path}?${query}: ${said}${is_unanswered ? ", lost" : ""}`);
       // An answer that is lost on its way has cost its weight.
       if (is_unanswered) return;
       const { status, body } = answer ?? { status: 404, body: "" };

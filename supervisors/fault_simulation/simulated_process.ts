@@ -7,6 +7,7 @@
  */
 
 import type { OpenedSocket } from "../../actors/connection/receiver.ts";
+import type { Continuity } from "../../actors/continuity/continuity.ts";
 import type { FeedEvent, Trade } from "../../actors/messages.ts";
 import type { Port } from "../../actors/port/port.ts";
 import { readRecord } from "../../actors/producer/batch.ts";
@@ -213,8 +214,21 @@ export class SimulatedProcess implements Life {
       stores: tamper.stores?.(honest) ?? honest,
       effects,
     });
+    for (const { continuities } of memory.exchanges) {
+      for (const continuity of continuities.values()) this.#listenTo(continuity);
+    }
     tamper.memory?.(memory);
     return memory;
+  }
+
+  /** What an exchange says of its newest trade is no trade, and yet it is known. */
+  #listenTo(continuity: Continuity): void {
+    const { ledger } = this.#surroundings;
+    const confirm = continuity.confirmThrough.bind(continuity);
+    continuity.confirmThrough = (progress) => {
+      ledger.heard(continuity, progress.trade_id);
+      confirm(progress);
+    };
   }
 
   #plant(settings: Settings, effects: Effects): Tree {
@@ -241,7 +255,7 @@ export class SimulatedProcess implements Life {
         clock: this.#clock(),
         now_ms,
         signal,
-        notify: ({ path, reason, verdict }) => world.note(`${path} ${verdict}: ${reason}`),
+        notify: ({ path, reason, verdict }) => this.#note(`${path} ${verdict}: ${reason}`),
       },
     );
     tree.gave_up.then((reason) => {
@@ -263,7 +277,7 @@ export class SimulatedProcess implements Life {
         const id = last_id;
         timers.set(
           id,
-          world.after(delay_ms * 1_000, this, () => {
+          world.after(timerUs(delay_ms), this, () => {
             timers.delete(id);
             happen();
           }),
@@ -278,15 +292,19 @@ export class SimulatedProcess implements Life {
   }
 
   #log(): Log {
-    const { world } = this.#surroundings;
-    const note = (level: string) => (message: string) => world.note(`${level}: ${message}`);
+    const note = (level: string) => (message: string) => this.#note(`${level}: ${message}`);
     return { info: note("info"), warn: note("warn"), error: note("error") };
+  }
+
+  /** The dead say nothing. */
+  #note(line: string): void {
+    if (this.#is_alive) this.#surroundings.world.note(line);
   }
 
   #openStores(effects: Effects): FeedStores {
     const { disk } = this.#surroundings;
     const points = this.#points;
-    const store = continuityStoreIn(disk.continuity);
+    const store = continuityStoreIn(disk);
     const rows = budgetRowsIn(disk.budgets);
     const clocks = { now_ms: () => monotonicMs(effects), wall_ms: () => effects.now_us() / 1_000 };
     return {
@@ -337,7 +355,7 @@ export class SimulatedProcess implements Life {
       after: (delay_ms, happen) => {
         try {
           return points.call("clock.after", safe, () =>
-            world.after(delay_ms * 1_000, this, happen),
+            world.after(timerUs(delay_ms), this, happen),
           );
         } catch {
           // A timer of the dead: nobody may be there who could catch anything.
@@ -357,7 +375,7 @@ export class SimulatedProcess implements Life {
     const { world } = this.#surroundings;
     const points = this.#points;
     return {
-      now_us: () => points.call("clock.now", failing, () => Math.floor(world.now_us)),
+      now_us: () => points.call("clock.now", failing, () => world.now_us),
       monotonic_ns: () =>
         points.call("clock.monotonic", failing, () => (world.now_us - this.#started_us) * 1_000),
     };
@@ -380,6 +398,11 @@ export class SimulatedProcess implements Life {
       kill: () => port.kill(),
     };
   }
+}
+
+/** A host's timers take a millisecond at the least. */
+function timerUs(delay_ms: number): number {
+  return Math.max(1, delay_ms) * 1_000;
 }
 
 /** Small, as a run's batches are: a process begins with two such buffers. */

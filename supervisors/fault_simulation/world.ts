@@ -28,6 +28,9 @@ const happenings_max = 20_000;
 /** A history that goes on for ever is cut: the end is what counts. */
 const history_lines_max = 200_000;
 
+/** More than this happens at one instant only where something goes in circles. */
+const at_once_max = 100_000;
+
 /** The world itself lives as long as the run. */
 export const everlasting: Life = { is_alive: true };
 
@@ -39,6 +42,8 @@ export class World {
   readonly #queue: Happening[] = [];
   readonly #lines: string[] = [];
   #ordered = 0;
+  /** Happenings of the present instant. */
+  #at_once = 0;
   #violation: string | null = null;
 
   constructor(started_us: number) {
@@ -75,7 +80,7 @@ export class World {
 
   /** Orders what is to happen after a delay; what it returns takes the order back. */
   after(delay_us: number, life: Life, happen: () => void): () => void {
-    const at_us = this.now_us + Math.max(0, delay_us);
+    const at_us = this.now_us + Math.max(0, Math.ceil(delay_us));
     const happening: Happening = {
       at_us,
       order: this.#ordered,
@@ -110,7 +115,10 @@ export class World {
       }
       pop(this.#queue);
       if (next.is_cancelled || !next.life.is_alive) continue;
+      if (next.at_us > this.now_us) this.#at_once = 0;
       this.now_us = Math.max(this.now_us, next.at_us);
+      this.#at_once += 1;
+      if (this.#at_once > at_once_max) this.violate("time stands still: something goes in circles");
       try {
         next.happen();
       } catch (error) {
