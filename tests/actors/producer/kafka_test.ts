@@ -99,6 +99,8 @@ async function startFeed() {
     incarnation,
     outbox,
     after: afterOnHost,
+    freeBytes: () => Number.POSITIVE_INFINITY,
+    log,
   }));
   async function end(): Promise<void> {
     producer.stop();
