@@ -11,7 +11,6 @@
 
 import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../actors/broker/broker.ts";
-import { afterOnHost } from "../actors/port/timers.ts";
 import { Outbox } from "../actors/producer/outbox.ts";
 import type { SpillStore } from "../actors/producer/spill.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
@@ -22,6 +21,7 @@ import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simu
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
 import { dead_letters_topic, schemasByTopic, tradesTopic } from "../schemas/mod.ts";
+import { type Effects, monotonicMs } from "./effects.ts";
 import { feed } from "./feed_tree.ts";
 import {
   cool_down,
@@ -44,7 +44,7 @@ const spark_start_ms_max = 300_000;
  */
 export function makeOutbox(
   settings: Settings,
-  now_us: () => number,
+  effects: Pick<Effects, "now_us" | "monotonic_ns">,
   spill: SpillStore | null,
 ): Outbox {
   return new Outbox({
@@ -55,8 +55,8 @@ export function makeOutbox(
     spill_bytes_max: settings.spill_bytes_max,
     disk_free_min: settings.disk_free_min,
     spill,
-    now_ms: () => performance.now(),
-    now_us,
+    now_ms: () => monotonicMs(effects),
+    now_us: effects.now_us,
   });
 }
 
@@ -172,7 +172,7 @@ function registry({ settings, ports }: Ground): ChildSpec {
 }
 
 function topics(ground: Ground): ChildSpec {
-  const { settings, cluster, outbox, registry_url, log } = ground;
+  const { settings, cluster, outbox, registry_url, log, effects } = ground;
   const { trades_partitions, replication_factor, retention_ms, retention_bytes } = settings.kafka;
   const exchanges = settings.exchanges.map(({ exchange }) => exchange);
   return {
@@ -196,8 +196,8 @@ function topics(ground: Ground): ChildSpec {
       data_dir: settings.data_dir,
       node: "node",
       log,
-      after: afterOnHost,
-      random: Math.random,
+      after: effects.after,
+      random: effects.random,
     }),
     restart: "transient",
     // It retries for as long as the cluster is away.

@@ -77,7 +77,6 @@ const impure: Readonly<Record<string, string>> = {
   "actors/settings/data_directory.ts": "files",
   "actors/rest/budget_store.ts": "a database file",
   "actors/rest/get_page.ts": "HTTP",
-  "actors/rest/open_instrument_list.ts": "clock, timers, randomness",
   "actors/rest/symbols_command.ts": "clock, prints",
   "actors/setup/child.ts": "processes",
   "actors/setup/install.ts": "files, processes",
@@ -106,13 +105,10 @@ const impure: Readonly<Record<string, string>> = {
   "actors/validator/values.ts": "DuckDB's types",
   "supervisors/backfill_command.ts": "clock, prints",
   "supervisors/commands.ts": "the clock",
-  "supervisors/connection_tree.ts": "hands randomness to the actors",
-  "supervisors/feed_tree.ts": "hands clock and randomness to the actors",
+  "supervisors/host_effects.ts": "hands sockets, processes, clocks and randomness to the actors",
   "supervisors/platform.ts": "the whole process",
   "supervisors/record_command.ts": "files, prints, signals",
-  "supervisors/record_tree.ts": "hands clock and randomness to the actors",
   "supervisors/start_command.ts": "clock, timers, prints",
-  "supervisors/tree.ts": "hands the clock to the outbox",
 };
 
 /** What a pure file may not touch: clock, randomness, timers, network, disk, processes. */
