@@ -21,6 +21,8 @@ export interface Effects {
   /** Starts the process that holds the Kafka client. */
   readonly spawn: SpawnPort;
   readonly instrument_cache: InstrumentCache;
+  /** Free space on the disk of the data directory. */
+  readonly freeBytes: () => number;
   readonly after: After;
   /** A number in [0, 1). */
   readonly random: () => number;

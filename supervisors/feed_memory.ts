@@ -12,16 +12,21 @@ import { createEmit } from "../actors/continuity/keeper.ts";
 import type { ExchangeAdapter } from "../actors/exchanges/adapter.ts";
 import { exchangeNamed } from "../actors/exchanges/mod.ts";
 import type { RecordSink } from "../actors/messages.ts";
+import { recordsOf } from "../actors/producer/batch.ts";
+import type { SpillStore } from "../actors/producer/spill.ts";
 import type { Budget } from "../actors/rest/budget.ts";
 import type { BudgetStore } from "../actors/rest/kept_budgets.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
+import { decodeTrade, isTradesTopic, recordKey, type TradeRecord } from "../schemas/mod.ts";
 import { type Effects, monotonicMs } from "./effects.ts";
 
 /** Where it is kept. */
 export interface FeedStores {
   readonly continuity: ContinuityStore;
   readonly budgets: BudgetStore;
+  /** Where records wait for Kafka. */
+  readonly spill: SpillStore;
 }
 
 /** One exchange's share of the memory. */
@@ -55,13 +60,14 @@ export function openFeedMemory(options: {
   readonly exchanges: readonly ExchangeSettings[];
   /** Live: a symbol that is new begins now, and whatever it misses from now on is wanted. */
   readonly feeding: "live" | "history";
-  readonly sink: Pick<RecordSink, "addEvent">;
+  /** The outbox, and its topics by the index that packets carry. */
+  readonly sink: Pick<RecordSink, "addEvent"> & { readonly topics: readonly string[] };
   readonly log: Log;
   readonly stores: FeedStores;
   readonly effects: Pick<Effects, "now_us" | "monotonic_ns">;
 }): FeedMemory {
   const { settings, feeding, sink, log, stores, effects } = options;
-  const { budgets, continuity: store } = stores;
+  const { budgets, continuity: store, spill } = stores;
   const { now_us } = effects;
   const emit = createEmit({ store, sink, log });
   const states = new Map(
@@ -94,12 +100,51 @@ export function openFeedMemory(options: {
       attempts: budgets.open(exchange, "connections", [adapter.session.attempts]),
     };
   }
+  const exchanges = options.exchanges.map(remember);
+  recallSpilled(exchanges, { spill, topics: sink.topics, log });
   return {
-    exchanges: options.exchanges.map(remember),
+    exchanges,
     store,
     close() {
       store.close();
       budgets.close();
+      spill.close();
     },
   };
+}
+
+/**
+ * Tells continuity of the trades that wait on disk for Kafka: they are taken, although the state
+ * that is stored is of before they came, because it never passes what the broker has. What was lost
+ * of them to the disk stays missing, and is fetched again.
+ */
+function recallSpilled(
+  exchanges: readonly ExchangeMemory[],
+  left: { readonly spill: SpillStore; readonly topics: readonly string[]; readonly log: Log },
+): void {
+  const { spill, topics, log } = left;
+  const { found, damaged } = spill;
+  if (damaged > 0) {
+    log.error(`${damaged} records that waited on disk are damaged: they are fetched again`);
+  }
+  if (found.length === 0) return;
+  const all = exchanges.flatMap(({ continuities }) => [...continuities.values()]);
+  const by_key = new Map(all.map((one) => [recordKey(one.exchange, one.native_symbol), one]));
+  for (const { id } of found) {
+    for (const { topic_index, value } of recordsOf(spill.read(id))) {
+      if (isTradesTopic(topics[topic_index] ?? "")) recall(by_key, decodeTrade(value));
+    }
+  }
+  const records = found.reduce((sum, { count }) => sum + count, 0);
+  log.info(`${records} records of an earlier start wait on disk: they go to Kafka first`);
+}
+
+function recall(
+  by_key: ReadonlyMap<string, Continuity>,
+  { exchange, native_symbol, trade_id, timestamp, source }: TradeRecord,
+): void {
+  const continuity = by_key.get(recordKey(exchange, native_symbol));
+  if (continuity?.judge(trade_id) !== "new") return;
+  continuity.observe({ trade_id, timestamp });
+  if (source !== "BACKFILL") continuity.goLive();
 }

@@ -112,13 +112,19 @@ function port({ outbox, cluster, settings, log, effects }: FeedGround): ChildSpe
   };
 }
 
-function producer({ outbox, effects }: FeedGround): ChildSpec {
+function producer({ outbox, effects, log }: FeedGround): ChildSpec {
   return {
     id: "producer",
     system_id: "producer",
     kind: "worker",
     logic: producerMachine,
-    input: (incarnation): ProducerInput => ({ incarnation, outbox, after: effects.after }),
+    input: (incarnation): ProducerInput => ({
+      incarnation,
+      outbox,
+      after: effects.after,
+      freeBytes: effects.freeBytes,
+      log,
+    }),
     restart: "permanent",
     // It serves once the port does.
     start_ms_max: 60_000,

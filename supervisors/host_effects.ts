@@ -11,9 +11,11 @@ import { openContinuityStore } from "../actors/continuity/continuity_store.ts";
 import { instrumentCacheOf } from "../actors/exchanges/instrument_cache.ts";
 import { spawnPort } from "../actors/port/port.ts";
 import { afterOnHost } from "../actors/port/timers.ts";
+import { openSpillStore } from "../actors/producer/spill_store.ts";
 import { openBudgetStore } from "../actors/rest/budget_store.ts";
 import { getPage } from "../actors/rest/get_page.ts";
 import { hostClock, monotonicNs } from "../actors/settings/clock.ts";
+import { bytesFree } from "../actors/settings/data_directory.ts";
 import type { Log } from "../actors/settings/log.ts";
 import { type Effects, monotonicMs } from "./effects.ts";
 import type { FeedStores } from "./feed_memory.ts";
@@ -25,6 +27,7 @@ export function hostEffects(data_dir: string): Effects {
     getPage,
     spawn: spawnPort,
     instrument_cache: instrumentCacheOf(data_dir),
+    freeBytes: () => bytesFree(data_dir),
     after: afterOnHost,
     random: Math.random,
     uniqueId: () => Bun.randomUUIDv7(),
@@ -43,5 +46,6 @@ export function openHostStores(data_dir: string, effects: Effects, log: Log): Fe
   return {
     continuity: openContinuityStore(join(data_dir, "continuity.db")),
     budgets: openBudgetStore(join(data_dir, "budgets.db"), clocks, log),
+    spill: openSpillStore(join(data_dir, "spill.db")),
   };
 }

@@ -28,7 +28,7 @@ import { createMetrics } from "../actors/status/metrics.ts";
 import { refusePortInUse, type StatusServerInput, statusServer } from "../actors/status/server.ts";
 import manifest from "../package.json" with { type: "json" };
 import type { Effects } from "./effects.ts";
-import { type FeedMemory, openFeedMemory } from "./feed_memory.ts";
+import { type FeedMemory, type FeedStores, openFeedMemory } from "./feed_memory.ts";
 import type { Ports, Simulation, TreeParts } from "./ground.ts";
 import { hostEffects, openHostStores } from "./host_effects.ts";
 import { purposeOf, type StartOptions } from "./start_options.ts";
@@ -89,8 +89,10 @@ async function runLocked(run: PlatformRun): Promise<number> {
 
   const controller = new AbortController();
   const effects = hostEffects(settings.data_dir);
-  const outbox = makeOutbox(settings, effects);
-  const memory = openMemory(run, { outbox, effects, ports });
+  const is_fed = options.role !== "lake";
+  const stores = is_fed ? openHostStores(settings.data_dir, effects, log) : null;
+  const outbox = makeOutbox(settings, effects, stores?.spill ?? null);
+  const memory = stores === null ? null : openMemory(run, { outbox, effects, ports, stores });
   const token = statusToken(settings);
   const { signal } = controller;
   const tree = plant(run, { settings, token, stamp, ports, signal, effects, outbox, memory });
@@ -104,6 +106,7 @@ async function runLocked(run: PlatformRun): Promise<number> {
     ]);
     watching.abort();
     if ("reason" in end) {
+      keepOnDisk(outbox, log);
       log.error(`K2 gave up: ${end.reason}`);
       return exit_codes.failed;
     }
@@ -115,20 +118,24 @@ async function runLocked(run: PlatformRun): Promise<number> {
   }
 }
 
-/** Opens what the feed remembers; null where no feed runs. */
+/** Opens what the feed remembers. */
 function openMemory(
   { options, fed, feeding, log }: PlatformRun,
-  place: { readonly outbox: Outbox; readonly effects: Effects; readonly ports: Ports },
-): FeedMemory | null {
-  if (options.role === "lake") return null;
-  const { outbox, effects, ports } = place;
+  place: {
+    readonly outbox: Outbox;
+    readonly effects: Effects;
+    readonly ports: Ports;
+    readonly stores: FeedStores;
+  },
+): FeedMemory {
+  const { outbox, effects, ports, stores } = place;
   const memory = openFeedMemory({
     settings: options.settings,
     exchanges: options.simulate === null ? fed : fed.map((one) => simulated(one, ports.simulator)),
     feeding,
     sink: outbox,
     log,
-    stores: openHostStores(options.settings.data_dir, effects, log),
+    stores,
     effects,
   });
   if (options.since !== null) wantSince(memory, options.since, effects.now_us());
@@ -263,10 +270,29 @@ async function drain(tree: Tree, outbox: Outbox, log: Log): Promise<number> {
     log.info(`Drained in ${seconds} s`);
     return exit_codes.done;
   }
-  const { in_flight, buffered } = outbox.figures();
+  const { in_flight, buffered, spilled } = outbox.figures();
   const records = Number(in_flight) + Number(buffered);
+  if (outcome === "drained" && outbox.storeAll()) {
+    const waiting = records + Number(spilled);
+    log.info(
+      `Drained in ${seconds} s; Kafka has not acknowledged ${waiting} records: they wait on disk ` +
+        "for the next start",
+    );
+    return exit_codes.done;
+  }
   log.error(`Not drained in ${seconds} s: ${records} records were not acknowledged and are lost`);
   return exit_codes.failed;
+}
+
+/** What a tree that gave up leaves in memory goes to the next start, unless it makes no sense. */
+function keepOnDisk(outbox: Outbox, log: Log): void {
+  try {
+    outbox.check();
+    if (outbox.is_empty || !outbox.storeAll()) return;
+    log.info("What Kafka has not acknowledged waits on disk for the next start");
+  } catch (error) {
+    log.warn(`What Kafka has not acknowledged is fetched again by the next start: ${error}`);
+  }
 }
 
 function logExit(log: Log, { path, reason, verdict }: ChildExit): void {

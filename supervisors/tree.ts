@@ -12,6 +12,7 @@
 import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../actors/broker/broker.ts";
 import { Outbox } from "../actors/producer/outbox.ts";
+import type { SpillStore } from "../actors/producer/spill.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
 import { registerSchemas } from "../actors/registry/client.ts";
 import { type RegistryInput, registryActor } from "../actors/registry/registry.ts";
@@ -36,16 +37,24 @@ import { type ChildSpec, type SupervisorSpec, supervisorChild } from "./supervis
 /** A first start of Spark on a busy machine. */
 const spark_start_ms_max = 300_000;
 
-/** Makes the outbox that every incarnation of producer and port works on. */
+/**
+ * Makes the outbox that every incarnation of producer and port works on.
+ *
+ * @param spill Where records wait on disk; null where none can.
+ */
 export function makeOutbox(
   settings: Settings,
   effects: Pick<Effects, "now_us" | "monotonic_ns">,
+  spill: SpillStore | null,
 ): Outbox {
   return new Outbox({
     exchanges: settings.exchanges.map(({ exchange }) => exchange),
     flush_count: settings.flush_count,
     flush_ms: settings.flush_ms,
     buffer_bytes_max: settings.buffer_bytes_max,
+    spill_bytes_max: settings.spill_bytes_max,
+    disk_free_min: settings.disk_free_min,
+    spill,
     now_ms: () => monotonicMs(effects),
     now_us: effects.now_us,
   });

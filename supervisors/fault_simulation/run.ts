@@ -126,12 +126,16 @@ class Run {
 
   /** Orders what the scenario has planned. */
   #plan(): void {
-    const { full_disks, outages, stops_s } = this.#scenario;
+    const { full_disks, low_disks, outages, stops_s } = this.#scenario;
     const at = ({ at_s }: Pick<Spell, "at_s">, happen: () => void) =>
       this.#world.after(at_s * 1e6, everlasting, happen);
     for (const outage of outages) at(outage, () => this.#kafka.goAway(outage.for_s * 1_000));
     for (const spell of full_disks) {
       at(spell, () => this.#fillDisk());
+      at({ at_s: spell.at_s + spell.for_s }, () => this.#emptyDisk());
+    }
+    for (const spell of low_disks) {
+      at(spell, () => this.#drainDisk());
       at({ at_s: spell.at_s + spell.for_s }, () => this.#emptyDisk());
     }
     for (const at_s of stops_s) at({ at_s }, () => this.#process?.stop());
@@ -143,8 +147,15 @@ class Run {
     this.#disk.is_full = true;
   }
 
+  #drainDisk(): void {
+    if (this.#world.now_us >= this.#healed_us) return;
+    this.#world.note("disk: little is free");
+    this.#disk.is_low = true;
+  }
+
   #emptyDisk(): void {
-    if (this.#disk.is_full) this.#world.note("disk: has room again");
+    if (this.#disk.is_full || this.#disk.is_low) this.#world.note("disk: has room again");
+    this.#disk.is_low = false;
     this.#disk.is_full = false;
   }
 

@@ -35,6 +35,8 @@ export interface Scenario {
   readonly kafka: KafkaConditions;
   readonly outages: readonly Spell[];
   readonly full_disks: readonly Spell[];
+  /** When little is free. */
+  readonly low_disks: readonly Spell[];
   readonly hits: Hits;
   /** When the process is asked to stop, and started again. */
   readonly stops_s: readonly number[];
@@ -72,15 +74,16 @@ export function scenarioOf(seed: number): Scenario {
     // Another day of the simulator's trades for each seed.
     started_us: epoch_us + Math.floor(random.between(1, 300) * 86_400) * 1_000_000,
     settings,
-    rate: random.magnitude(1, 12),
+    rate: random.chance(0.1) ? random.between(20, 40) : random.magnitude(1, 12),
     faults_s,
     exchange_faults: has(0.7)
       ? exchangeFaults(random.fork("exchanges"), { settings, faults_s })
       : [],
     network: networkOf(random.fork("network"), has(0.3)),
     kafka: kafkaOf(random.fork("kafka"), has(0.5)),
-    outages: has(0.3) ? spells(2, [0.5, 20]) : [],
+    outages: has(0.35) ? spells(2, [0.5, has(0.2) ? 80 : 25]) : [],
     full_disks: has(0.2) ? spells(2, [0.5, 10]) : [],
+    low_disks: has(0.1) ? spells(2, [0.5, 10]) : [],
     hits: has(0.65) ? hitsOf(random.fork("hits")) : unhurt,
     stops_s: has(0.25) ? [random.between(1, faults_s)] : [],
     restart_s: has(0.5) ? [0.05, 0.5] : [0.5, 5],
@@ -95,7 +98,7 @@ function settingsOf(random: Random): Settings {
     const some = random.chance(0.4) ? own : own.slice(0, 1);
     return [`K2_${name.toUpperCase()}_SYMBOLS`, some.join(",")] as const;
   });
-  return readSettings(
+  const settings = readSettings(
     {
       K2_EXCHANGES: names.join(","),
       K2_DATA_DIR: "/simulated",
@@ -106,6 +109,12 @@ function settingsOf(random: Random): Settings {
     },
     exchanges,
   );
+  // Below what a person may set, as are the pages: so that a few seconds fill them.
+  return {
+    ...settings,
+    buffer_bytes_max: random.pick([2 ** 19, 2 ** 20, 2 ** 26]),
+    spill_bytes_max: random.pick([0, 2 ** 18, 2 ** 32]),
+  };
 }
 
 function networkOf(random: Random, is_bad: boolean): Network {
@@ -126,13 +135,15 @@ function kafkaOf(random: Random, is_bad: boolean): KafkaConditions {
     acknowledgement_ms: [0.5, random.between(1, 10)],
   } as const;
   if (!is_bad) {
-    return { ...usual, slow_share: 0, slow_ms: 0, crashes_per_s: 0, refused_share: 0 };
+    const none = { slow_share: 0, slow_ms: 0, crashes_per_s: 0, stuck_per_s: 0, refused_share: 0 };
+    return { ...usual, ...none };
   }
   return {
     ...usual,
     slow_share: random.pick([0, 0.1, 0.5]),
     slow_ms: random.magnitude(50, 5_000),
     crashes_per_s: random.pick([0, 0.05, 0.3]),
+    stuck_per_s: random.pick([0, 0, 0.05]),
     refused_share: random.pick([0, 0, 0.02]),
   };
 }

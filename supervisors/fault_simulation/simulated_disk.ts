@@ -14,6 +14,7 @@ import type {
   CachedInstruments,
   InstrumentCache,
 } from "../../actors/exchanges/instrument_cache.ts";
+import type { SpilledBatch, SpillStore } from "../../actors/producer/spill.ts";
 import type { BudgetRow, BudgetRows } from "../../actors/rest/kept_budgets.ts";
 import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
@@ -21,10 +22,13 @@ import type { World } from "./world.ts";
 /** The system writes back what nobody has synced after so long. */
 const write_back_us = 30_000_000;
 
-interface Commit {
+const plenty_bytes = 2 ** 40;
+const low_bytes = 2 ** 20;
+
+interface Commit<Value> {
   readonly at_us: number;
   /** Keys with the values that they had before. */
-  readonly before: readonly (readonly [string, string | undefined])[];
+  readonly before: readonly (readonly [string, Value | undefined])[];
 }
 
 /** A disk that has no room. */
@@ -33,11 +37,11 @@ export class DiskFull extends Error {
 }
 
 /** One file of rows. Rows keep the order in which they were first written. */
-export class SimulatedFile {
+export class SimulatedFile<Value = string> {
   readonly #world: World;
   readonly #isFull: () => boolean;
-  readonly #rows = new Map<string, string>();
-  #unsynced: Commit[] = [];
+  readonly #rows = new Map<string, Value>();
+  #unsynced: Commit<Value>[] = [];
 
   constructor(world: World, isFull: () => boolean) {
     this.#world = world;
@@ -45,7 +49,7 @@ export class SimulatedFile {
   }
 
   /** All rows, in order. */
-  get rows(): ReadonlyMap<string, string> {
+  get rows(): ReadonlyMap<string, Value> {
     return this.#rows;
   }
 
@@ -54,7 +58,7 @@ export class SimulatedFile {
    *
    * @throws {DiskFull} where there is no room; nothing is changed then.
    */
-  commit(changes: readonly (readonly [string, string | undefined])[]): void {
+  commit(changes: readonly (readonly [string, Value | undefined])[]): void {
     if (this.#isFull()) throw new DiskFull("database or disk is full");
     const before = changes.map(([key]) => [key, this.#rows.get(key)] as const);
     for (const [key, value] of changes) this.#set(key, value);
@@ -83,20 +87,28 @@ export class SimulatedFile {
     return lost;
   }
 
-  #set(key: string, value: string | undefined): void {
+  #set(key: string, value: Value | undefined): void {
     if (value === undefined) this.#rows.delete(key);
     else this.#rows.set(key, value);
   }
 }
+
+/** What the spill holds: a batch, or its topics. */
+type Spilled =
+  | { readonly kind: "batch"; readonly batch: SpilledBatch; readonly packet: Buffer }
+  | { readonly kind: "topics"; readonly topics: readonly string[] };
 
 /** The files of one data directory. */
 export class SimulatedDisk {
   readonly continuity: SimulatedFile;
   readonly budgets: SimulatedFile;
   readonly lists: SimulatedFile;
+  readonly spill: SimulatedFile<Spilled>;
   readonly #world: World;
   readonly #random: Random;
   is_full = false;
+  /** Whether little is free, though there is some. */
+  is_low = false;
   /** Whether a note was refused: what was told without it may be forgotten. */
   has_refused_note = false;
 
@@ -107,12 +119,18 @@ export class SimulatedDisk {
     this.continuity = new SimulatedFile(world, isFull);
     this.budgets = new SimulatedFile(world, isFull);
     this.lists = new SimulatedFile(world, isFull);
+    this.spill = new SimulatedFile(world, isFull);
+  }
+
+  /** Free space. */
+  freeBytes(): number {
+    return this.is_full || this.is_low ? low_bytes : plenty_bytes;
   }
 
   /** The power goes. */
   cutPower(): void {
-    const { budgets, continuity, lists } = this;
-    for (const [name, file] of Object.entries({ continuity, budgets, lists })) {
+    const { budgets, continuity, lists, spill } = this;
+    for (const [name, file] of Object.entries({ continuity, budgets, lists, spill })) {
       const lost = file.cutPower(this.#random);
       if (lost > 0) this.#world.note(`disk: ${lost} commits of ${name} are gone`);
     }
@@ -253,5 +271,41 @@ export function instrumentCacheIn(file: SimulatedFile): InstrumentCache {
     async write(exchange, cached) {
       file.commit([[exchange, JSON.stringify(cached)]]);
     },
+  };
+}
+
+const topics_key = "topics";
+
+/** The spill in a file: what `spill_store.ts` is on SQLite. */
+export function spillStoreIn(file: SimulatedFile<Spilled>): SpillStore {
+  const found: SpilledBatch[] = [];
+  for (const row of file.rows.values()) if (row.kind === "batch") found.push(row.batch);
+  found.sort((one, other) => one.id - other.id);
+  const row = file.rows.get(topics_key);
+  const kept = row?.kind === "topics" && found.length > 0 ? row.topics : [];
+  let adopted: Spilled | null = null;
+  return {
+    found,
+    damaged: 0,
+    adoptTopics(wanted) {
+      const topics = [...kept, ...wanted.filter((topic) => !kept.includes(topic))];
+      adopted = { kind: "topics", topics };
+      return topics;
+    },
+    append(entries) {
+      const batches = entries.map(({ id, count, outcome, packet }) => {
+        const batch: SpilledBatch = { id, count, outcome, bytes: packet.length };
+        return [`batch ${id}`, { kind: "batch", batch, packet: Buffer.from(packet) }] as const;
+      });
+      file.commit([...(adopted === null ? [] : [[topics_key, adopted] as const]), ...batches]);
+    },
+    read(id) {
+      const held = file.rows.get(`batch ${id}`);
+      if (held?.kind !== "batch") throw new Error(`batch ${id} is not on disk`);
+      return Buffer.from(held.packet);
+    },
+    remove: (id) => file.commit([[`batch ${id}`, undefined]]),
+    sync: () => file.sync(),
+    close() {},
   };
 }

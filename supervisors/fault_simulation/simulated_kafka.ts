@@ -8,7 +8,7 @@
  */
 
 import type { Port, PortExit, PortSpec } from "../../actors/port/port.ts";
-import { readRecord } from "../../actors/producer/batch.ts";
+import { recordsOf } from "../../actors/producer/batch.ts";
 import type { Random } from "./random.ts";
 import { everlasting, type Life, type World } from "./world.ts";
 
@@ -29,14 +29,16 @@ export interface KafkaConditions {
   readonly slow_ms: number;
   /** How often the process crashes by itself. */
   readonly crashes_per_s: number;
+  /** How often it is stuck: it reads nothing and says nothing any more. */
+  readonly stuck_per_s: number;
   /** Of records that are refused for good; the same ones always. */
   readonly refused_share: number;
 }
 
 const start_ms = [40, 250] as const;
-/** Where the broker is away: how long a connecting process and a delivery wait for it. */
+/** Where the broker is away: how long a connecting process waits. What it is given waits on. */
 const connect_ms_max = 10_000;
-const delivery_ms_max = 30_000;
+const heartbeat_ms = 3_000;
 /** What is on its way to the broker when its process dies may still arrive. */
 const on_the_wire_ms_max = 20;
 const end_ms_max = 10_000;
@@ -50,6 +52,7 @@ export class SimulatedKafka {
   readonly #refused = new Set<string>();
   #conditions: KafkaConditions;
   #is_away = false;
+  #is_healed = false;
   #processes = 0;
   /** Who waits for the broker. */
   #waiting: (() => void)[] = [];
@@ -76,6 +79,11 @@ export class SimulatedKafka {
     return this.#is_away;
   }
 
+  /** Whether nothing goes wrong by itself any more. */
+  get is_healed(): boolean {
+    return this.#is_healed;
+  }
+
   /** The broker goes, for so long. */
   goAway(for_ms: number): void {
     if (this.#is_away) return;
@@ -97,8 +105,15 @@ export class SimulatedKafka {
   /** From now on nothing goes wrong by itself. What was refused once stays refused. */
   heal(): void {
     this.comeBack();
+    this.#is_healed = true;
     const { acknowledgement_ms, delivery_ms } = this.#conditions;
-    const perfect = { slow_share: 0, slow_ms: 0, crashes_per_s: 0, refused_share: 0 };
+    const perfect = {
+      slow_share: 0,
+      slow_ms: 0,
+      crashes_per_s: 0,
+      stuck_per_s: 0,
+      refused_share: 0,
+    };
     this.#conditions = { acknowledgement_ms, delivery_ms, ...perfect };
   }
 
@@ -152,6 +167,7 @@ class SimulatedPort implements Port, Life {
   #topics: readonly string[] | null = null;
   #is_connected = false;
   #is_ending = false;
+  #is_stuck = false;
   #has_exited = false;
   #held = 0;
   /** Until when records that are on the wire still arrive, once the process is dead. */
@@ -176,7 +192,13 @@ class SimulatedPort implements Port, Life {
     world.note(`port ${this.pid}: starts`);
     options.spec.signal.addEventListener("abort", () => this.kill(), { once: true });
     world.after(this.#random.between(...start_ms) * 1_000, this, () => this.#connect());
-    this.#crashLater();
+    const { crashes_per_s, stuck_per_s } = kafka.conditions;
+    this.#mishap(crashes_per_s, () => this.#exit({ code: null, signal: "SIGSEGV" }));
+    this.#mishap(stuck_per_s, () => {
+      world.note(`port ${this.pid}: is stuck`);
+      this.#is_stuck = true;
+    });
+    this.#beat();
   }
 
   /** Its stdin ends with its owner: a process whose owner is dead ends too. */
@@ -194,12 +216,12 @@ class SimulatedPort implements Port, Life {
     }
     // A pipe copies: the writer may use its bytes again only once the process has read them.
     this.#packets.push(Buffer.from(chunk));
-    if (this.#is_connected) this.#produce();
+    if (this.#is_connected && !this.#is_stuck) this.#produce();
     return true;
   }
 
   end(): void {
-    if (this.#has_exited || this.#is_ending) return;
+    if (this.#has_exited || this.#is_ending || this.#is_stuck) return;
     this.#is_ending = true;
     if (!this.#is_connected) this.#exit({ code: 0, signal: null });
     else this.#world.after(end_ms_max * 1_000, this, () => this.#exit({ code: 1, signal: null }));
@@ -223,12 +245,19 @@ class SimulatedPort implements Port, Life {
     });
   }
 
-  #crashLater(): void {
-    const { crashes_per_s } = this.#kafka.conditions;
-    if (crashes_per_s === 0) return;
-    const delay_s = -Math.log(1 - this.#random.next()) / crashes_per_s;
+  /** Something that happens so often, as long as things go wrong. */
+  #mishap(per_s: number, happen: () => void): void {
+    if (per_s === 0) return;
+    const delay_s = -Math.log(1 - this.#random.next()) / per_s;
     this.#world.after(delay_s * 1e6, this, () => {
-      if (this.#kafka.conditions.crashes_per_s > 0) this.#exit({ code: null, signal: "SIGSEGV" });
+      if (!this.#kafka.is_healed) happen();
+    });
+  }
+
+  #beat(): void {
+    this.#world.after(heartbeat_ms * 1_000, this, () => {
+      this.#say("H");
+      this.#beat();
     });
   }
 
@@ -238,11 +267,11 @@ class SimulatedPort implements Port, Life {
       const count = packet.readUInt16LE(10);
       const held: Held = { id: packet.readUIntLE(4, 6), count, refusals: [], left: count };
       this.#held += 1;
-      const batch = { packet, count };
-      for (let index = 0; index < count; index += 1) {
-        const { topic_index, key, value } = readRecord(batch, index);
+      let index = 0;
+      for (const { topic_index, key, value } of recordsOf(packet)) {
         const topic = this.#topics?.[topic_index] ?? "";
         this.#send(held, index, { topic, key: key.toString(), value });
+        index += 1;
       }
     }
   }
@@ -261,11 +290,7 @@ class SimulatedPort implements Port, Life {
     if (!this.is_alive && this.#world.now_us > this.#wire_until_us) return;
     if (this.#kafka.is_away) {
       if (!this.is_alive) return;
-      const fail = this.#world.after(delivery_ms_max * 1_000, this, () =>
-        this.#fail("-192 message timed out"),
-      );
       this.#kafka.whenThere(() => {
-        fail();
         if (this.is_alive) this.#deliver(held, index, record);
       });
     } else {
@@ -300,7 +325,7 @@ class SimulatedPort implements Port, Life {
   }
 
   #say(line: string): void {
-    if (this.is_alive) this.#spec.onLine(line);
+    if (this.is_alive && !this.#is_stuck) this.#spec.onLine(line);
   }
 
   #die(): void {

@@ -10,9 +10,10 @@ import type { OpenedSocket } from "../../actors/connection/receiver.ts";
 import type { Continuity } from "../../actors/continuity/continuity.ts";
 import type { FeedEvent, Trade } from "../../actors/messages.ts";
 import type { Port } from "../../actors/port/port.ts";
-import { readRecord } from "../../actors/producer/batch.ts";
+import { recordsOf } from "../../actors/producer/batch.ts";
 import type { Transport } from "../../actors/producer/dispatch.ts";
 import { type Attachment, Outbox, type OutboxOptions } from "../../actors/producer/outbox.ts";
+import type { SpillStore } from "../../actors/producer/spill.ts";
 import { keepBudgets } from "../../actors/rest/kept_budgets.ts";
 import type { Log } from "../../actors/settings/log.ts";
 import type { Settings } from "../../actors/settings/settings.ts";
@@ -30,6 +31,7 @@ import {
   continuityStoreIn,
   instrumentCacheIn,
   type SimulatedDisk,
+  spillStoreIn,
 } from "./simulated_disk.ts";
 import type { SimulatedExchanges } from "./simulated_exchanges.ts";
 import type { SimulatedKafka } from "./simulated_kafka.ts";
@@ -110,12 +112,12 @@ class WatchedOutbox extends Outbox {
   }
 
   #acknowledged(packet: Buffer, refused: ReadonlySet<number>): void {
-    const count = packet.readUInt16LE(10);
-    for (let index = 0; index < count; index += 1) {
-      const { topic_index, value } = readRecord({ packet, count }, index);
+    let index = 0;
+    for (const { topic_index, value } of recordsOf(packet)) {
       const topic = this.topics[topic_index] ?? "";
       if (refused.has(index)) this.#ledger.refused(topic, value);
       else this.#ledger.acknowledged(topic, value);
+      index += 1;
     }
   }
 }
@@ -155,8 +157,10 @@ export class SimulatedProcess implements Life {
     const effects = tamper.effects?.(honest) ?? honest;
     // What outlives the actors takes no part in their crashes.
     const steady = { ...effects, ...this.#clocks(safe) };
-    this.outbox = this.#makeOutbox(settings, steady);
-    this.memory = this.#openMemory(settings, steady);
+    const stores = this.#openStores(steady);
+    const handed = tamper.stores?.(stores) ?? stores;
+    this.outbox = this.#makeOutbox(settings, steady, handed.spill);
+    this.memory = this.#openMemory(settings, steady, handed);
     this.tree = this.#plant(settings, effects);
   }
 
@@ -183,7 +187,7 @@ export class SimulatedProcess implements Life {
     });
   }
 
-  #makeOutbox(settings: Settings, effects: Effects): Outbox {
+  #makeOutbox(settings: Settings, effects: Effects, spill: SpillStore | null): Outbox {
     const { ledger, tamper, world } = this.#surroundings;
     const outbox = new WatchedOutbox(
       {
@@ -191,7 +195,11 @@ export class SimulatedProcess implements Life {
         flush_count: settings.flush_count,
         flush_ms: settings.flush_ms,
         buffer_bytes_max: settings.buffer_bytes_max,
-        batch_bytes_max: batch_bytes_max,
+        spill_bytes_max: settings.spill_bytes_max,
+        disk_free_min: settings.disk_free_min,
+        spill,
+        batch_bytes_max,
+
         now_ms: () => monotonicMs(effects),
         now_us: effects.now_us,
       },
@@ -202,16 +210,15 @@ export class SimulatedProcess implements Life {
     return outbox;
   }
 
-  #openMemory(settings: Settings, effects: Effects): FeedMemory {
+  #openMemory(settings: Settings, effects: Effects, stores: FeedStores): FeedMemory {
     const { tamper } = this.#surroundings;
-    const honest = this.#openStores(effects);
     const memory = openFeedMemory({
       settings,
       exchanges: settings.exchanges,
       feeding: "live",
       sink: this.outbox,
       log: this.#log(),
-      stores: tamper.stores?.(honest) ?? honest,
+      stores,
       effects,
     });
     for (const { continuities } of memory.exchanges) {
@@ -306,6 +313,7 @@ export class SimulatedProcess implements Life {
     const points = this.#points;
     const store = continuityStoreIn(disk);
     const rows = budgetRowsIn(disk.budgets);
+    const spill = spillStoreIn(disk.spill);
     const clocks = { now_ms: () => monotonicMs(effects), wall_ms: () => effects.now_us() / 1_000 };
     return {
       continuity: {
@@ -317,6 +325,16 @@ export class SimulatedProcess implements Life {
         writeStates: (states, through) =>
           points.call("disk.writeStates", risky, () => store.writeStates(states, through)),
         close: () => store.close(),
+      },
+      spill: {
+        found: spill.found,
+        damaged: spill.damaged,
+        adoptTopics: (wanted) => spill.adoptTopics(wanted),
+        append: (entries) => points.call("disk.spill", risky, () => spill.append(entries)),
+        read: (id) => points.call("disk.unspill", safe, () => spill.read(id)),
+        remove: (id) => points.call("disk.removeSpilled", risky, () => spill.remove(id)),
+        sync: () => points.call("disk.syncSpill", risky, () => spill.sync()),
+        close: () => spill.close(),
       },
       budgets: keepBudgets(
         {
@@ -352,6 +370,7 @@ export class SimulatedProcess implements Life {
         write: async (exchange, cached) =>
           await points.call("disk.writeList", risky, () => lists.write(exchange, cached)),
       },
+      freeBytes: () => points.call("disk.free", risky, () => disk.freeBytes()),
       after: (delay_ms, happen) => {
         try {
           return points.call("clock.after", safe, () =>

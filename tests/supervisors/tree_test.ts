@@ -75,7 +75,7 @@ function plant(
     exchanges,
   );
   const effects = { ...hostEffects(data_dir), now_us: () => 0, monotonic_ns: () => 0 };
-  const outbox = makeOutbox(settings, effects);
+  const outbox = makeOutbox(settings, effects, null);
   const memory = openFeedMemory({
     feeding,
     settings,
