@@ -165,8 +165,8 @@ export class Ledger {
     this.#world.violate(`${trade.message_id} is acknowledged and not in Kafka`);
   }
 
-  /** The broker has refused a record for good, and said so: its dead letter stands for it. */
-  refused(topic: string, value: Buffer): void {
+  /** The broker has refused a record for good: its dead letter will stand for it. */
+  refused({ topic, value }: KafkaRecord): void {
     if (topic === events_topic) this.#eventRecorded(decodeEvent(value));
     if (!topic.includes(".trades.")) return;
     const trade = decodeTrade(value);

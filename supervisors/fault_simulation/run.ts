@@ -99,6 +99,7 @@ class Run {
       random: this.#random.fork("kafka"),
       conditions: kafka,
       onRecord: (record) => ledger.recorded(record),
+      onRefused: (record) => ledger.refused(record),
     });
   }
 

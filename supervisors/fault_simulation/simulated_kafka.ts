@@ -49,6 +49,7 @@ export class SimulatedKafka {
   readonly #world: World;
   readonly #random: Random;
   readonly #onRecord: (record: KafkaRecord) => void;
+  readonly #onRefused: (record: KafkaRecord) => void;
   readonly #refused = new Set<string>();
   #conditions: KafkaConditions;
   #is_away = false;
@@ -63,12 +64,14 @@ export class SimulatedKafka {
       readonly random: Random;
       readonly conditions: KafkaConditions;
       readonly onRecord: (record: KafkaRecord) => void;
+      readonly onRefused: (record: KafkaRecord) => void;
     },
   ) {
     this.#world = world;
     this.#random = options.random;
     this.#conditions = options.conditions;
     this.#onRecord = options.onRecord;
+    this.#onRefused = options.onRefused;
   }
 
   get conditions(): KafkaConditions {
@@ -137,7 +140,10 @@ export class SimulatedKafka {
     if (!topic.endsWith("dead_letters")) {
       const name = Bun.hash(value).toString(36);
       if (this.#random.chance(this.#conditions.refused_share)) this.#refused.add(name);
-      if (this.#refused.has(name)) return "record_too_large";
+      if (this.#refused.has(name)) {
+        this.#onRefused(record);
+        return "record_too_large";
+      }
     }
     this.#onRecord(record);
     return null;

@@ -115,8 +115,7 @@ class WatchedOutbox extends Outbox {
     let index = 0;
     for (const { topic_index, value } of recordsOf(packet)) {
       const topic = this.topics[topic_index] ?? "";
-      if (refused.has(index)) this.#ledger.refused(topic, value);
-      else this.#ledger.acknowledged(topic, value);
+      if (!refused.has(index)) this.#ledger.acknowledged(topic, value);
       index += 1;
     }
   }
