@@ -109,12 +109,17 @@ export class Ledger {
     return this.#trades;
   }
 
-  /** A process begins: it knows what the disk knows. */
-  processBegan(): void {
+  /** A process begins: it knows what the disk knows, and has what is spilled there. */
+  processBegan(spilled: readonly KafkaRecord[]): void {
     for (const account of this.#accounts.values()) {
       account.emitted.clear();
       account.restored_id = Math.max(account.restored_id, account.known.at(-1)?.id ?? -1);
       account.known.length = 0;
+    }
+    for (const { topic, value } of spilled) {
+      if (!topic.includes(".trades.")) continue;
+      const trade = decodeTrade(value);
+      this.#accountOf(trade).emitted.set(Number(trade.trade_id), this.#world.now_us);
     }
   }
 
@@ -313,8 +318,10 @@ export class Ledger {
     if (from_id <= account.restored_id + 1) return;
     const known = account.known.find(({ id }) => id >= to_id);
     const before = [...account.emitted].filter(([id]) => id < from_id).map(([, at_us]) => at_us);
-    if (known === undefined || before.length === 0) return;
-    const known_us = this.#world.now_us - Math.max(known.at_us, Math.min(...before));
+    if (known === undefined) return;
+    // What an earlier process has had stands before everything.
+    const before_us = account.restored_id < 0 ? Math.min(...before) : known.at_us;
+    const known_us = this.#world.now_us - Math.max(known.at_us, before_us);
     if (known_us < this.#gap_grace_us) {
       this.#world.violate(`gap ${gap_id} was opened ${known_us} us after it could be known`);
     }

@@ -165,11 +165,12 @@ class Run {
     this.#processes += 1;
     if (this.#processes > processes_max) this.#hits = unhurt;
     this.#world.note(`process ${this.#processes}: starts`);
-    const { settings } = this.#scenario;
+    const { outbox, settings } = this.#scenario;
     const surroundings = {
       world: this.#world,
       random: this.#random,
       settings,
+      outbox,
       exchanges: this.#exchanges,
       kafka: this.#kafka,
       disk: this.#disk,

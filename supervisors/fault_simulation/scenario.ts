@@ -7,6 +7,7 @@
  */
 
 import { exchanges } from "../../actors/exchanges/mod.ts";
+import type { OutboxOptions } from "../../actors/producer/outbox.ts";
 import { readSettings, type Settings } from "../../actors/settings/settings.ts";
 import { epoch_us } from "../../actors/simulator/trade.ts";
 import { type Hits, unhurt } from "./crash_points.ts";
@@ -25,6 +26,8 @@ export interface Scenario {
   readonly seed: number;
   readonly started_us: number;
   readonly settings: Settings;
+  /** From when on the outbox uses the disk, and how much is with the port at once. */
+  readonly outbox: Required<Pick<OutboxOptions, "memory_bytes_max" | "window_batches_max">>;
   /** Trades per second over all symbols. */
   readonly rate: number;
   /** How long things go wrong. */
@@ -74,6 +77,10 @@ export function scenarioOf(seed: number): Scenario {
     // Another day of the simulator's trades for each seed.
     started_us: epoch_us + Math.floor(random.between(1, 300) * 86_400) * 1_000_000,
     settings,
+    outbox: {
+      memory_bytes_max: random.pick([2 ** 13, 2 ** 15, 2 ** 17, 2 ** 25]),
+      window_batches_max: random.pick([1, 4, 64]),
+    },
     rate: random.chance(0.1) ? random.between(20, 40) : random.magnitude(1, 12),
     faults_s,
     exchange_faults: has(0.7)
@@ -109,12 +116,8 @@ function settingsOf(random: Random): Settings {
     },
     exchanges,
   );
-  // Below what a person may set, as are the pages: so that a few seconds fill them.
-  return {
-    ...settings,
-    buffer_bytes_max: random.pick([2 ** 19, 2 ** 20, 2 ** 26]),
-    spill_bytes_max: random.pick([0, 2 ** 18, 2 ** 32]),
-  };
+  // Less than a person may set, so that a few seconds of an outage fill it.
+  return { ...settings, spill_bytes_max: random.pick([0, 2 ** 17, 2 ** 32, 2 ** 32]) };
 }
 
 function networkOf(random: Random, is_bad: boolean): Network {

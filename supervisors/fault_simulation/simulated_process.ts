@@ -15,6 +15,7 @@ import type { Transport } from "../../actors/producer/dispatch.ts";
 import { type Attachment, Outbox, type OutboxOptions } from "../../actors/producer/outbox.ts";
 import type { SpillStore } from "../../actors/producer/spill.ts";
 import { keepBudgets } from "../../actors/rest/kept_budgets.ts";
+import { reasonOf } from "../../actors/settings/exit.ts";
 import type { Log } from "../../actors/settings/log.ts";
 import type { Settings } from "../../actors/settings/settings.ts";
 import type { Effects } from "../effects.ts";
@@ -34,7 +35,7 @@ import {
   spillStoreIn,
 } from "./simulated_disk.ts";
 import type { SimulatedExchanges } from "./simulated_exchanges.ts";
-import type { SimulatedKafka } from "./simulated_kafka.ts";
+import type { KafkaRecord, SimulatedKafka } from "./simulated_kafka.ts";
 import type { Life, World } from "./world.ts";
 
 /** What surrounds a process. */
@@ -42,6 +43,7 @@ export interface Surroundings {
   readonly world: World;
   readonly random: Random;
   readonly settings: Settings;
+  readonly outbox: Pick<OutboxOptions, "memory_bytes_max" | "window_batches_max">;
   readonly exchanges: SimulatedExchanges;
   readonly kafka: SimulatedKafka;
   readonly disk: SimulatedDisk;
@@ -143,7 +145,7 @@ export class SimulatedProcess implements Life {
     this.#onEnd = onEnd;
     const { hits, ledger, random, tamper, world } = surroundings;
     this.#started_us = world.now_us;
-    ledger.processBegan();
+    ledger.processBegan(spilledRecords(surroundings.disk));
     this.#points = new CrashPoints({
       random: random.fork(`process ${number}`),
       hits,
@@ -180,16 +182,28 @@ export class SimulatedProcess implements Life {
     this.#surroundings.world.note("process: drains");
     this.tree.stop().then(() => {
       if (!this.#is_alive) return;
+      this.#keepOnDisk();
       this.memory.close();
       this.#controller.abort();
       this.die("stopped");
     });
   }
 
+  /** As the platform does: what Kafka has not acknowledged goes to the next start. */
+  #keepOnDisk(): void {
+    try {
+      this.outbox.check();
+      if (!this.outbox.is_empty) this.outbox.storeAll();
+    } catch (error) {
+      this.#note(`process: ${reasonOf(error)}`);
+    }
+  }
+
   #makeOutbox(settings: Settings, effects: Effects, spill: SpillStore | null): Outbox {
     const { ledger, tamper, world } = this.#surroundings;
     const outbox = new WatchedOutbox(
       {
+        ...this.#surroundings.outbox,
         exchanges: settings.exchanges.map(({ exchange }) => exchange),
         flush_count: settings.flush_count,
         flush_ms: settings.flush_ms,
@@ -267,6 +281,7 @@ export class SimulatedProcess implements Life {
     tree.gave_up.then((reason) => {
       if (!this.#is_alive) return;
       world.note(`process: ${reason}`);
+      this.#keepOnDisk();
       this.die("gave_up");
     });
     return tree;
@@ -416,6 +431,18 @@ export class SimulatedProcess implements Life {
       kill: () => port.kill(),
     };
   }
+}
+
+function spilledRecords({ spill }: SimulatedDisk): readonly KafkaRecord[] {
+  const { found, ...store } = spillStoreIn(spill);
+  const topics = store.adoptTopics([]);
+  return found.flatMap(({ id }) =>
+    [...recordsOf(store.read(id))].map(({ key, topic_index, value }) => ({
+      topic: topics[topic_index] ?? "",
+      key: key.toString(),
+      value,
+    })),
+  );
 }
 
 /** A host's timers take a millisecond at the least. */
