@@ -266,8 +266,8 @@ class Run {
     if (this.#world.violation !== null) return;
     if (process.is_alive || this.#last_end !== "stopped") {
       this.#world.violate(`the process has not stopped within ${drain_s_max} s`);
-    } else if (!process.outbox.is_empty) {
-      this.#world.violate("the process has stopped and its outbox is not empty");
+    } else if (!process.outbox.is_empty && !process.outbox.storeAll()) {
+      this.#world.violate("the process has stopped and left records in its memory");
     }
   }
 

@@ -79,7 +79,7 @@ export function scenarioOf(seed: number): Scenario {
     settings,
     outbox: {
       memory_bytes_max: random.pick([2 ** 13, 2 ** 15, 2 ** 17, 2 ** 25]),
-      window_batches_max: random.pick([1, 4, 64]),
+      window_batches_max: random.pick([4, 64]),
     },
     rate: random.chance(0.1) ? random.between(20, 40) : random.magnitude(1, 12),
     faults_s,
