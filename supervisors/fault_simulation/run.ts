@@ -32,6 +32,9 @@ export interface RunResult {
 /** How long it may take until all is well after the last fault: the longest pauses are minutes. */
 const healing_s_max = 1_800;
 const drain_s_max = 30;
+/** The last batch that a spill takes may reach beyond its bound; a drain asks for no bound. */
+const spill_slack_bytes = 2 ** 22;
+const gaps_max = 1_000;
 const look_ms = 1_000;
 /** What was hit last may end a process a little later. */
 const aftermath_s = 5;
@@ -80,6 +83,7 @@ class Run {
       rate,
       native_symbols,
       faults: exchange_faults,
+      onBroken: (rule) => this.#ruleBroken(rule),
     });
     this.#disk = new SimulatedDisk(world, this.#random.fork("disk"));
     const ledger = new Ledger(world, {
@@ -108,6 +112,7 @@ class Run {
     const world = this.#world;
     this.#plan();
     this.#begin();
+    this.#lookLater();
     this.#go(faults_s, () => false);
     this.#heal();
     this.#goUntilWell();
@@ -140,6 +145,52 @@ class Run {
       at({ at_s: spell.at_s + spell.for_s }, () => this.#emptyDisk());
     }
     for (const at_s of stops_s) at({ at_s }, () => this.#process?.stop());
+  }
+
+  /** Looks at what has a bound, and at the accounts. */
+  #lookLater(): void {
+    this.#world.after(look_ms * 1_000, everlasting, () => {
+      if (this.#process !== null) this.#look(this.#process);
+      this.#lookLater();
+    });
+  }
+
+  #look({ outbox, memory }: SimulatedProcess): void {
+    const { settings } = this.#scenario;
+    try {
+      outbox.check();
+    } catch (error) {
+      this.#world.violate(textOf(error));
+    }
+    const { buffered_bytes = 0, spilled_bytes = 0 } = outbox.figures();
+    const bounds = [
+      ["the outbox's bytes", Number(buffered_bytes), settings.buffer_bytes_max],
+      ["the spill's bytes", Number(spilled_bytes), settings.spill_bytes_max + spill_slack_bytes],
+    ] as const;
+    for (const [what, value, bound] of bounds) {
+      if (value > bound) this.#world.violate(`${what} are ${value}, and at most ${bound}`);
+    }
+    for (const { continuities } of memory.exchanges) {
+      for (const { native_symbol, figures } of continuities.values()) {
+        const gaps = Number(figures.gaps_open);
+        if (gaps > gaps_max) this.#world.violate(`${native_symbol} has ${gaps} open gaps`);
+      }
+    }
+  }
+
+  /** A rule of an exchange was broken, for which one is banned. */
+  #ruleBroken(rule: string): void {
+    if (this.#disk.has_refused_budget) return;
+    // Who dies before it hears of a refusal, or never hears of it, cannot keep to it.
+    const { unanswered_request_share, unanswered_share } = this.#scenario.network;
+    const is_unheard = this.#processes > 1 || unanswered_request_share + unanswered_share > 0;
+    if (rule.endsWith("_during_refusal") && is_unheard) return;
+    // An exchange that ignores or refuses what it is asked for holds that nothing was asked.
+    const is_misheard = this.#scenario.exchange_faults.some(({ fault }) =>
+      ["subscription_ignored", "subscription_refused"].includes(fault),
+    );
+    if (rule === "coinbase.subscribe_late" && is_misheard) return;
+    this.#world.violate(`the exchange's rule ${rule} is broken`);
   }
 
   #fillDisk(): void {

@@ -111,6 +111,8 @@ export class SimulatedDisk {
   is_low = false;
   /** Whether a note was refused: what was told without it may be forgotten. */
   has_refused_note = false;
+  /** Whether a budget was not written down: the next process knows too little. */
+  has_refused_budget = false;
 
   constructor(world: World, random: Random) {
     this.#world = world;
@@ -244,7 +246,8 @@ function statesIn(file: SimulatedFile): readonly SymbolState[] {
 }
 
 /** The rows of the budgets in a file. */
-export function budgetRowsIn(file: SimulatedFile): BudgetRows {
+export function budgetRowsIn(disk: SimulatedDisk): BudgetRows {
+  const file = disk.budgets;
   return {
     read(exchange, name) {
       const text = file.rows.get(`${exchange} ${name}`);
@@ -253,6 +256,7 @@ export function budgetRowsIn(file: SimulatedFile): BudgetRows {
       return row;
     },
     write(exchange, name, row) {
+      disk.has_refused_budget ||= disk.is_full;
       file.commit([[`${exchange} ${name}`, JSON.stringify(row)]]);
     },
     close() {},

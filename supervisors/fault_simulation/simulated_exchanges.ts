@@ -11,6 +11,7 @@ import type { PageRequest, RestAnswer } from "../../actors/rest/get_page.ts";
 import { Doors } from "../../actors/simulator/doors.ts";
 import type { Conversation, Outgoing } from "../../actors/simulator/exchange.ts";
 import { createExchanges, type Exchanges } from "../../actors/simulator/exchanges.ts";
+import { RuleBook } from "../../actors/simulator/rules.ts";
 import type { Market } from "../../actors/simulator/trade.ts";
 import type { Random } from "./random.ts";
 import { everlasting, type Life, type World } from "./world.ts";
@@ -52,9 +53,11 @@ export class SimulatedExchanges {
       readonly rate: number;
       readonly native_symbols: Readonly<Record<string, readonly string[]>>;
       readonly faults: readonly unknown[];
+      /** Hears of each rule of an exchange that its client breaks. */
+      readonly onBroken: (rule: string) => void;
     },
   ) {
-    const { random, network, seed, rate, native_symbols, faults } = options;
+    const { random, network, seed, rate, native_symbols, faults, onBroken } = options;
     this.#world = world;
     this.#random = random;
     this.#network = network;
@@ -67,7 +70,7 @@ export class SimulatedExchanges {
       flood: null,
     });
     this.exchanges.plan.add(faults, world.now_us);
-    this.doors = new Doors(this.exchanges);
+    this.doors = new Doors(this.exchanges, new RuleBook(onBroken));
   }
 
   /** A market as the exchange itself knows it. */

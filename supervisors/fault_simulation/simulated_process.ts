@@ -281,6 +281,8 @@ export class SimulatedProcess implements Life {
     tree.gave_up.then((reason) => {
       if (!this.#is_alive) return;
       world.note(`process: ${reason}`);
+      // Nothing that the world does may be more than a restart can heal.
+      if (reason.includes("cannot go on")) world.violate(reason);
       this.#keepOnDisk();
       this.die("gave_up");
     });
@@ -326,7 +328,7 @@ export class SimulatedProcess implements Life {
     const { disk } = this.#surroundings;
     const points = this.#points;
     const store = continuityStoreIn(disk);
-    const rows = budgetRowsIn(disk.budgets);
+    const rows = budgetRowsIn(disk);
     const spill = spillStoreIn(disk.spill);
     const clocks = { now_ms: () => monotonicMs(effects), wall_ms: () => effects.now_us() / 1_000 };
     return {
