@@ -100,7 +100,7 @@ const missing_ranges_max = 10_000;
 /** What remains of an open gap is told at most this often. */
 const told_ms_min = 5_000;
 const imports_max = 1_000;
-/** Ends that wait for the broker; beyond, the oldest is told although it may not have its trades. */
+/** Ends that wait for the broker; beyond, the oldest is told although its trades may be missing. */
 const ends_waiting_max = 10_000;
 /** Before anything of the coverage is told. */
 const untold = -1;

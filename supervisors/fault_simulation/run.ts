@@ -30,7 +30,7 @@ export interface RunResult {
 }
 
 /** How long it may take until all is well after the last fault: the longest pauses are minutes. */
-const healing_s_max = 1_800;
+const healing_s_max = 1_200;
 const drain_s_max = 30;
 /** The last batch that a spill takes may reach beyond its bound; a drain asks for no bound. */
 const spill_slack_bytes = 2 ** 22;

@@ -130,6 +130,9 @@ export const planted_bugs: Readonly<Record<string, Tampering>> = {
   },
 };
 
+/** Fewer than the smallest window, which has to have room for a newer batch. */
+const held_max = 3;
+
 /** What earlier processes have left on disk goes out behind the first newer batch. */
 function replayedLate(): Tampering {
   let found: ReadonlySet<number> = new Set();
@@ -144,12 +147,11 @@ function replayedLate(): Tampering {
         const held: Buffer[] = [];
         return attach({
           send(packet) {
-            if (found.has(packet.readUIntLE(4, 6))) {
-              held.push(packet);
-              return;
-            }
-            transport.send(packet);
-            for (const late of held.splice(0)) transport.send(late);
+            const is_late = found.has(packet.readUIntLE(4, 6));
+            if (is_late) held.push(packet);
+            else transport.send(packet);
+            if (is_late && held.length < held_max) return;
+            for (const late of held.splice(0).reverse()) transport.send(late);
           },
         });
       };
