@@ -7,9 +7,10 @@
 
 import type { Continuity } from "../continuity/continuity.ts";
 import type { Log } from "../settings/log.ts";
-import type { FeedTarget } from "./feed_target.ts";
+import { type FeedTarget, type FeedTargetOptions, openKeepingTarget } from "./feed_target.ts";
 import { openFloorFeed } from "./floor_feed.ts";
 import { type FedExchange, startLiveFeed } from "./live_feed.ts";
+import type { Load } from "./load.ts";
 import { watch } from "./watch.ts";
 
 /** One turn of the feed. */
@@ -103,4 +104,33 @@ export async function takeFloorTurn(
   } finally {
     feed.close();
   }
+}
+
+/** Records of a feed, and how many frames they were found in. */
+export interface KeptFeed {
+  readonly load: Load;
+  readonly frames: number;
+}
+
+/** More of them would only be more of the same. */
+const kept_frames_max = 100_000;
+
+/** Runs the feed once more and keeps what it sends to Kafka; null where no trade came. */
+export async function keepFeed(
+  options: TurnOptions,
+  target: Omit<FeedTargetOptions, "wait"> & { readonly log: Log },
+): Promise<KeptFeed | null> {
+  const { counts, load, sink } = openKeepingTarget(target);
+  const feed = startLiveFeed({ ...target, exchanges: options.exchanges, sink });
+  try {
+    await watch({
+      ...options,
+      count: () => counts.frames,
+      count_max: kept_frames_max,
+      failed: feed.failed,
+    });
+  } finally {
+    feed.stop();
+  }
+  return counts.trades === 0 ? null : { load: await load(), frames: counts.frames };
 }

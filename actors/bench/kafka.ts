@@ -18,17 +18,22 @@ import { type ProducerInput, producerMachine } from "../producer/producer.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../producer/topics.ts";
 import type { Log } from "../settings/log.ts";
 import { startStanding } from "./incarnate.ts";
+import { schemaIds } from "./load.ts";
 
 /** A broker with its topics. */
 export interface Kafka {
+  /** `host:port` of its broker. */
+  readonly brokers: string;
   /** Sends the outbox's records through a port of its own, which serves once this resolves. */
   connect(outbox: Outbox): Promise<KafkaConnection>;
+  /** Stops the broker where it stands, as if it were away, or lets it go on. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
   /** Ends the broker and removes all it wrote. */
   stop(): Promise<void>;
 }
 
 /** An outbox's way to the broker. */
-interface KafkaConnection {
+export interface KafkaConnection {
   /** What the port's process has used so far. */
   usage(): Promise<ProcessUsage>;
   /** Drains, then ends. */
@@ -87,7 +92,12 @@ export async function startKafka(options: {
     };
     await makeTopics(options, { ...ground, signal });
     return {
+      brokers: ground.cluster.brokers,
       connect: (outbox) => connect(outbox, { ...ground, signal }),
+      signal(name) {
+        const { pid } = broker.report;
+        if (pid !== null) process.kill(-pid, name);
+      },
       async stop() {
         await broker.stop();
         await remove();
@@ -118,11 +128,6 @@ async function makeTopics(
     }),
   });
   await topics.ended;
-}
-
-/** Ids as a registry would give them. */
-export function schemaIds(topics: readonly string[]): Readonly<Record<string, number>> {
-  return Object.fromEntries(topics.map((topic, index) => [topic, index + 1]));
 }
 
 async function connect(outbox: Outbox, { signal, ...ground }: Ground): Promise<KafkaConnection> {
