@@ -9,6 +9,7 @@
 import { createActor, fromCallback } from "xstate";
 import { Outbox, type OutboxOptions } from "../producer/outbox.ts";
 import { type ProducerInput, producerMachine } from "../producer/producer.ts";
+import { warningsOnly } from "./bench_log.ts";
 import { incarnate } from "./incarnate.ts";
 import { measure } from "./measure.ts";
 import type { Result } from "./producer_ground.ts";
@@ -35,7 +36,13 @@ export function measureEvents(options: OutboxOptions): Result {
 /** Each event is one transition, with its guard and its actions. */
 function machinePass(outbox: Outbox, signal: AbortSignal): Pass {
   const { incarnation } = incarnate("producer", signal);
-  const input: ProducerInput = { incarnation, outbox, after: () => () => {} };
+  const input: ProducerInput = {
+    incarnation,
+    outbox,
+    after: () => () => {},
+    freeBytes: () => Number.POSITIVE_INFINITY,
+    log: warningsOnly(),
+  };
   const actor = createActor(producerMachine, { input }).start();
   return () => {
     for (let event = 0; event < pass_events; event += 2) {

@@ -24,6 +24,8 @@ import { schemaIds } from "./load.ts";
 export interface Kafka {
   /** `host:port` of its broker. */
   readonly brokers: string;
+  /** Of the broker and its ports, removed at the end. */
+  readonly data_dir: string;
   /** Sends the outbox's records through a port of its own, which serves once this resolves. */
   connect(outbox: Outbox): Promise<KafkaConnection>;
   /** Stops the broker where it stands, as if it were away, or lets it go on. */
@@ -93,6 +95,7 @@ export async function startKafka(options: {
     await makeTopics(options, { ...ground, signal });
     return {
       brokers: ground.cluster.brokers,
+      data_dir,
       connect: (outbox) => connect(outbox, { ...ground, signal }),
       signal(name) {
         const { pid } = broker.report;

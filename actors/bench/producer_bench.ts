@@ -68,7 +68,8 @@ async function measureStretch({ flags, root, settings }: Invocation): Promise<Re
   }
 }
 
-function groundOf({ buffer_bytes_max, flush_count, flush_ms }: Settings): ProducerGround {
+function groundOf(settings: Settings): ProducerGround {
+  const { buffer_bytes_max, flush_count, flush_ms, spill_bytes_max } = settings;
   const trades = readTrades(seedFrames(frames_count), exchanges);
   return {
     // Latency counts of what a stream brings.
@@ -78,6 +79,7 @@ function groundOf({ buffer_bytes_max, flush_count, flush_ms }: Settings): Produc
       flush_count,
       flush_ms,
       buffer_bytes_max,
+      spill_bytes_max,
       now_ms: () => performance.now(),
       now_us: hostClock(),
     },

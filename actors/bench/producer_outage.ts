@@ -1,10 +1,13 @@
 /**
- * Memory while Kafka is away and trades go on coming: the broker is stopped where it stands, and
- * once it goes on every trade that was taken has to be acknowledged.
+ * Memory while Kafka is away and trades go on coming: the broker is stopped where it stands, what
+ * memory has no room for goes to the spill, and once the broker goes on every trade that was taken
+ * has to be acknowledged.
  *
  * @module
  */
 
+import { join } from "node:path";
+import { openSpillStore } from "../producer/spill_store.ts";
 import { FailureError } from "../settings/exit.ts";
 import type { Kafka } from "./kafka.ts";
 import {
@@ -18,6 +21,7 @@ import {
 const per_s = 20_000;
 const warm_up_seconds_max = 5;
 const settle_seconds_max = 120;
+const tell_seconds = 10;
 
 /** Takes the broker away for so many seconds. */
 export async function measureOutage(
@@ -26,7 +30,8 @@ export async function measureOutage(
   seconds: number,
 ): Promise<Result> {
   const { now_ms } = ground.outbox;
-  const producer = await openProducer(kafka, ground);
+  const spill = openSpillStore(join(kafka.data_dir, "spill.db"));
+  const producer = await openProducer(kafka, ground, { spill });
   try {
     const warm_up_seconds = Math.min(warm_up_seconds_max, seconds);
     const warm = await pace(producer, ground, { per_s, seconds: warm_up_seconds });
@@ -34,6 +39,7 @@ export async function measureOutage(
     const begun_ms = now_ms();
     kafka.signal("SIGSTOP");
     const away = await paceAway(producer, ground, seconds);
+    const { spilled_bytes } = producer.outbox.figures();
     kafka.signal("SIGCONT");
     await settle(producer, ground);
     const after = await producer.usage();
@@ -48,6 +54,7 @@ export async function measureOutage(
       further: {
         lost,
         withheld: away.due - away.taken,
+        spilled_mb: mbOf(Number(spilled_bytes)),
         rss_before_mb: mbOf(before.rss_bytes),
         rss_half_mb: mbOf(away.rss_bytes[away.rss_bytes.length >> 1] ?? 0),
         rss_end_mb: mbOf(away.rss_bytes.at(-1) ?? 0),
@@ -56,6 +63,7 @@ export async function measureOutage(
   } finally {
     kafka.signal("SIGCONT");
     await producer.close();
+    spill.close();
   }
 }
 
@@ -69,6 +77,7 @@ async function paceAway(producer: OpenProducer, ground: ProducerGround, seconds:
     due += paced.due;
     taken += paced.taken;
     rss_bytes.push((await producer.usage()).rss_bytes);
+    if ((second + 1) % tell_seconds > 0) continue;
     ground.tell(`${second + 1} s: ${mbOf(rss_bytes.at(-1) ?? 0)} MB, ${due - taken} withheld`);
   }
   return { rss_bytes, due, taken };

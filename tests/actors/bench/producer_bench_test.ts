@@ -68,7 +68,7 @@ test("latency is told for each pace", async () => {
 }, 120_000);
 
 test("a broker that stands still costs no record", async () => {
-  const names = "lost withheld rss_before_mb rss_half_mb rss_end_mb";
+  const names = "lost withheld spilled_mb rss_before_mb rss_half_mb rss_end_mb";
   const { figures, code, stderr } = await bench({ to: "outage", seconds: "2" }, names);
   expect([code, stderr]).toEqual([0, expect.not.stringContaining("Error")]);
   expect(figures).toMatchObject({ records: 80_000, lost: 0, withheld: 0 });
