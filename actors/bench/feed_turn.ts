@@ -20,8 +20,9 @@ export interface Turn {
   readonly frames: number;
   /** From the first frame until the last trade was done. */
   readonly seconds: number;
-  /** Of this process and the port's. */
+  /** Of this process and the port's, and of the port's alone. */
   readonly cpu_s: number;
+  readonly port_cpu_s: number;
   readonly rss_bytes: number;
   /** Ids of all symbols that were passed over, and records that were not done. */
   readonly lost: number;
@@ -60,12 +61,14 @@ export async function takeTurn(
     await target.settle();
     const { user, system } = process.cpuUsage(begun);
     const after = await target.usage();
+    const port_cpu_s = after.cpu_s - before.cpu_s;
     const missing = feed.continuities.reduce((sum, continuity) => sum + missingOf(continuity), 0);
     return {
       trades: counts.trades,
       frames: counts.frames_to_last,
       seconds: (target.doneUs() - counts.first_us) / 1e6,
-      cpu_s: watched.cpu_s + (user + system) / 1e6 + after.cpu_s - before.cpu_s,
+      cpu_s: watched.cpu_s + (user + system) / 1e6 + port_cpu_s,
+      port_cpu_s,
       rss_bytes: watched.rss_bytes + after.rss_bytes,
       lost: missing + target.undone(),
       p50_us: latency.percentile(0.5) ?? 0,
