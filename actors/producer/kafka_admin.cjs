@@ -11,11 +11,17 @@
 "use strict";
 
 const { AdminClient, Producer } = require("@confluentinc/kafka-javascript");
+const { withTokens } = require("./kafka_token.cjs");
 
 const request_ms_max = 10_000;
 const attempts_max = 100;
 const attempt_ms = 100;
 const topic_already_exists = 36;
+/** A password or a certificate is wrong: the client tries on, and says less at the end. */
+const login_errors = new Set([
+  -169, // _AUTHENTICATION
+  -181, // _SSL
+]);
 
 function createTopic(admin, { name, partitions, replication_factor, config }) {
   return new Promise((resolve, reject) => {
@@ -28,10 +34,14 @@ function createTopic(admin, { name, partitions, replication_factor, config }) {
 }
 
 function connect(properties) {
-  const producer = new Producer(properties);
-  // Without a listener an error event would be thrown; connecting reports its own.
-  producer.on("event.error", () => {});
+  const producer = new Producer(withTokens(properties));
   return new Promise((resolve, reject) => {
+    function refuse({ code, message }) {
+      if (login_errors.has(code)) reject(new Error(`Cannot log in to Kafka: ${message}`));
+    }
+    // Where no token could be had, and what the client reports while it tries.
+    producer.on("error", ({ message }) => reject(new Error(`Cannot log in to Kafka: ${message}`)));
+    producer.on("event.error", refuse);
     producer.connect({ timeout: request_ms_max }, (error) => {
       if (error) reject(new Error(`Cannot reach Kafka: ${error.message}`));
       else resolve(producer);
@@ -71,7 +81,7 @@ async function main() {
   for await (const chunk of process.stdin) chunks.push(chunk);
   const { properties, topics } = JSON.parse(Buffer.concat(chunks).toString());
   const producer = await connect(properties);
-  const admin = AdminClient.create(properties);
+  const admin = AdminClient.createFrom(producer);
   await Promise.all(topics.map((topic) => createTopic(admin, topic)));
   await waitForLeaders(producer, topics);
 }

@@ -16,6 +16,7 @@
 "use strict";
 
 const { Producer } = require("@confluentinc/kafka-javascript");
+const { withTokens } = require("./kafka_token.cjs");
 
 /** The longest wait for acknowledgements once stdin has ended. */
 const end_ms_max = 10_000;
@@ -30,6 +31,11 @@ const refusal_reasons = new Map([
   [44, "record_invalid"], // POLICY_VIOLATION
   [87, "record_invalid"], // INVALID_RECORD
   [-138, "record_invalid"], // _INVALID_DIFFERENT_RECORD: another one of its Kafka batch
+]);
+/** A password or a certificate is wrong: the client tries on, and says less at the end. */
+const login_errors = new Set([
+  -169, // _AUTHENTICATION
+  -181, // _SSL
 ]);
 const queue_full = -184;
 const queue_full_wait_ms = 5;
@@ -249,12 +255,18 @@ function readPackets(bytes, offset) {
 
 function connect(config) {
   topics = config.topics;
-  producer = new Producer({ ...config.properties, dr_cb: true });
+  producer = new Producer({ ...withTokens(config.properties), dr_cb: true });
   // Brokers that are away are reported again every second: once is enough, until one delivers.
   const told = new Set();
   producer.on("event.error", (error) => {
     if (!told.has(error.code)) process.stderr.write(`${error.code} ${error.message}\n`);
     told.add(error.code);
+    if (!is_connected && login_errors.has(error.code)) fail(error.code, error.message);
+  });
+  // No token could be had: at first nothing goes without it, later the client asks again by itself.
+  producer.on("error", (error) => {
+    if (is_connected) process.stderr.write(`${error.message}\n`);
+    else fail(0, error.message);
   });
   producer.on("delivery-report", (error, report) => {
     if (told.size > 0) told.clear();
