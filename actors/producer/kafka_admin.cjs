@@ -4,24 +4,20 @@
  *
  * stdin: JSON, `{"properties": {…}, "topics": [{"name", "partitions", "replication_factor",
  * "config"}]}`, which may hold secrets. Exit code 0 when all topics exist, and every partition has
- * a leader; a TCP connection or an answered request alone says neither. Otherwise 1, with one
- * sentence on stderr.
+ * a leader; a TCP connection or an answered request alone says neither. Otherwise `F <sentence>` on
+ * stdout, after which there is nothing to wait for: to end by itself takes the client until the
+ * time limit of what it is at.
  */
 
 "use strict";
 
 const { AdminClient, Producer } = require("@confluentinc/kafka-javascript");
-const { withTokens } = require("./kafka_token.cjs");
+const { watchLogin, withTokens } = require("./kafka_login.cjs");
 
 const request_ms_max = 10_000;
 const attempts_max = 100;
 const attempt_ms = 100;
 const topic_already_exists = 36;
-/** A password or a certificate is wrong: the client tries on, and says less at the end. */
-const login_errors = new Set([
-  -169, // _AUTHENTICATION
-  -181, // _SSL
-]);
 
 function createTopic(admin, { name, partitions, replication_factor, config }) {
   return new Promise((resolve, reject) => {
@@ -35,14 +31,15 @@ function createTopic(admin, { name, partitions, replication_factor, config }) {
 
 function connect(properties) {
   const producer = new Producer(withTokens(properties));
+  // Without a listener an error event would be thrown; connecting reports its own.
+  producer.on("event.error", () => {});
+  producer.on("error", () => {});
   return new Promise((resolve, reject) => {
-    function refuse({ code, message }) {
-      if (login_errors.has(code)) reject(new Error(`Cannot log in to Kafka: ${message}`));
-    }
-    // Where no token could be had, and what the client reports while it tries.
-    producer.on("error", ({ message }) => reject(new Error(`Cannot log in to Kafka: ${message}`)));
-    producer.on("event.error", refuse);
+    const endWatch = watchLogin(producer, (words) => {
+      reject(new Error(`Kafka does not let us in: ${words}`));
+    });
     producer.connect({ timeout: request_ms_max }, (error) => {
+      endWatch();
       if (error) reject(new Error(`Cannot reach Kafka: ${error.message}`));
       else resolve(producer);
     });
@@ -89,6 +86,6 @@ async function main() {
 main().then(
   () => process.exit(0),
   (error) => {
-    process.stderr.write(`${error.message}\n`, () => process.exit(1));
+    process.stdout.write(`F ${error.message}\n`, () => process.exit(1));
   },
 );

@@ -16,7 +16,7 @@
 "use strict";
 
 const { Producer } = require("@confluentinc/kafka-javascript");
-const { withTokens } = require("./kafka_token.cjs");
+const { watchLogin, withTokens } = require("./kafka_login.cjs");
 
 /** The longest wait for acknowledgements once stdin has ended. */
 const end_ms_max = 10_000;
@@ -31,11 +31,6 @@ const refusal_reasons = new Map([
   [44, "record_invalid"], // POLICY_VIOLATION
   [87, "record_invalid"], // INVALID_RECORD
   [-138, "record_invalid"], // _INVALID_DIFFERENT_RECORD: another one of its Kafka batch
-]);
-/** A password or a certificate is wrong: the client tries on, and says less at the end. */
-const login_errors = new Set([
-  -169, // _AUTHENTICATION
-  -181, // _SSL
 ]);
 const queue_full = -184;
 const queue_full_wait_ms = 5;
@@ -261,19 +256,17 @@ function connect(config) {
   producer.on("event.error", (error) => {
     if (!told.has(error.code)) process.stderr.write(`${error.code} ${error.message}\n`);
     told.add(error.code);
-    if (!is_connected && login_errors.has(error.code)) fail(error.code, error.message);
   });
-  // No token could be had: at first nothing goes without it, later the client asks again by itself.
-  producer.on("error", (error) => {
-    if (is_connected) process.stderr.write(`${error.message}\n`);
-    else fail(0, error.message);
-  });
+  // No further token could be had: the client asks for one again by itself.
+  producer.on("error", (error) => process.stderr.write(`${error.message}\n`));
   producer.on("delivery-report", (error, report) => {
     if (told.size > 0) told.clear();
     onDelivered(error, report);
   });
   process.stdin.pause();
+  const endWatch = watchLogin(producer, (words) => fail(0, words));
   producer.connect({ timeout: connect_ms_max }, (error) => {
+    endWatch();
     if (error) {
       fail(error.code ?? 0, error.message);
       return;

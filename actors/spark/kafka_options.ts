@@ -91,6 +91,8 @@ function tokenLogin(properties: Properties, readPem: ReadPem): Record<string, st
     "sasl.jaas.config": jaasConfig("OAUTHBEARER", parts),
     "sasl.login.callback.handler.class": `${security}.oauthbearer.OAuthBearerLoginCallbackHandler`,
     "sasl.oauthbearer.token.endpoint.url": properties["sasl.oauthbearer.token.endpoint.url"] ?? "",
+    // As RFC 6749 wants it, and the port does it.
+    "sasl.oauthbearer.header.urlencode": "true",
   };
 }
 

@@ -59,6 +59,7 @@ test("OAUTHBEARER asks the token endpoint, and trusts it by an authority of its 
     "sasl.login.callback.handler.class":
       "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
     "sasl.oauthbearer.token.endpoint.url": "https://tokens.example/token",
+    "sasl.oauthbearer.header.urlencode": "true",
   });
 });
 

@@ -1,7 +1,8 @@
 /**
- * Tokens for SASL OAUTHBEARER, by OpenID Connect's client credentials (RFC 6749, section 4.4). The
- * client could fetch them by itself only where it was built with libcurl, which it seldom is, so
- * that it asks us here; the settings are named as its own.
+ * Logging in to Kafka, as far as the client leaves it to us. Tokens for SASL OAUTHBEARER are
+ * fetched here, by OpenID Connect's client credentials (RFC 6749, section 4.4): the client does it
+ * by itself only where it was built with libcurl, which it seldom is; the settings are named as
+ * its own. And why it is not let in, it says only to those who ask while it connects.
  */
 
 "use strict";
@@ -11,6 +12,9 @@ const http = require("node:http");
 const https = require("node:https");
 const { rootCertificates } = require("node:tls");
 
+/** What the client logs of a password or a certificate that is wrong; it tries on after it. */
+const refusal = /\b((?:SASL authentication error|SSL handshake failed): .*?)(?: \(after .*)?$/;
+const poll_ms = 50;
 const answer_ms_max = 10_000;
 const answer_bytes_max = 2 ** 20;
 const ours = /^(sasl\.oauthbearer\.|https\.ca\.location$)/;
@@ -109,4 +113,34 @@ function parseObject(text) {
   }
 }
 
-module.exports = { withTokens };
+/**
+ * Hears why a producer is not let in while it connects. The client itself goes on trying until its
+ * time limit, and then says only that it could not connect.
+ *
+ * @param onRefused Gets one sentence.
+ * @returns Ends it: the producer is connected, or given up.
+ */
+function watchLogin(producer, onRefused) {
+  const timer = setInterval(() => {
+    if (producer.isConnected()) producer.poll();
+  }, poll_ms);
+  function readLog({ message }) {
+    const words = refusal.exec(message)?.[1];
+    if (words !== undefined) refuse({ message: words });
+  }
+  function refuse({ message }) {
+    end();
+    onRefused(message);
+  }
+  function end() {
+    clearInterval(timer);
+    producer.off("event.log", readLog);
+    producer.off("error", refuse);
+  }
+  producer.on("event.log", readLog);
+  // No token could be had.
+  producer.on("error", refuse);
+  return end;
+}
+
+module.exports = { watchLogin, withTokens };
