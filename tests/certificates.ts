@@ -8,6 +8,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** Quicker to make than RSA's. */
+const new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"] as const;
+
 /** A certificate's files, and their texts. */
 export interface Certified {
   readonly certificate_path: string;
@@ -23,7 +26,7 @@ export function createAuthority(folder: string) {
   const authority_path = join(folder, "authority.pem");
   const authority_key = join(folder, "authority.key");
   openssl(
-    ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test authority"],
+    ["req", "-x509", ...new_key, "-days", "2", "-subj", "/CN=test authority"],
     ["-keyout", authority_key, "-out", authority_path],
     ["-addext", "keyUsage=critical,keyCertSign"],
   );
@@ -36,7 +39,7 @@ export function createAuthority(folder: string) {
     const extensions = join(folder, `${name}.ext`);
     writeFileSync(extensions, "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
     openssl(
-      ["req", "-newkey", "rsa:2048", "-nodes", "-subj", `/CN=${name}`],
+      ["req", ...new_key, "-subj", `/CN=${name}`],
       ["-keyout", paths.key_path, "-out", request],
     );
     openssl(

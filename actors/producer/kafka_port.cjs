@@ -253,14 +253,15 @@ function readPackets(bytes, offset) {
 function connect(config) {
   topics = config.topics;
   producer = new Producer({ ...withTokens(config.properties), dr_cb: true });
-  // Brokers that are away are reported again every second: once is enough, until one delivers.
+  // Brokers that are away are reported again every second, and a token that cannot be had as often
+  // as the client asks for it: once is enough, until one delivers.
   const told = new Set();
-  producer.on("event.error", (error) => {
-    if (!told.has(error.code)) process.stderr.write(`${error.code} ${error.message}\n`);
-    told.add(error.code);
-  });
-  // No further token could be had: the client asks for one again by itself.
-  producer.on("error", (error) => process.stderr.write(`${error.message}\n`));
+  function tell({ code = "", message }) {
+    if (!told.has(message)) process.stderr.write(`${code} ${message}\n`.trimStart());
+    told.add(message);
+  }
+  producer.on("event.error", tell);
+  producer.on("error", tell);
   producer.on("delivery-report", (error, report) => {
     if (told.size > 0) told.clear();
     onDelivered(error, report);

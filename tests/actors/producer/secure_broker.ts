@@ -161,7 +161,11 @@ function startTokens(
   };
 }
 
-const java = ["java", "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData"];
+const java = [
+  ...["java", "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData"],
+  // It lives for seconds.
+  "-XX:TieredStopAtLevel=1",
+];
 
 async function format(folder: string, file: string, { name, password }: User): Promise<void> {
   const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [

@@ -50,7 +50,9 @@ def attempt(gateway: JavaGateway, topic: str, options: dict[str, str]) -> int | 
 def main() -> None:
     """Make every attempt."""
     given = json.load(sys.stdin)
-    port = launch_gateway(classpath=":".join(given["jars"]), die_on_exit=True)
+    options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+    classpath = ":".join(given["jars"])
+    port = launch_gateway(classpath=classpath, javaopts=options, die_on_exit=True)
     gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port))
     outcomes = {
         name: attempt(gateway, given["topic"], options)
