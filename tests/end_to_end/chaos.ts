@@ -7,6 +7,8 @@
  */
 
 import { expect } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { StatusNode } from "../../actors/status/node.ts";
 import { accountOf, brokenRules } from "./feed_ledger.ts";
 import type { Ground } from "./feed_rig.ts";
@@ -133,6 +135,26 @@ export async function sleepMachine(chaos: Chaos): Promise<void> {
   await conclude(chaos, feed, accounts);
 }
 
+/** A port that dies whenever it is started: K2 tries what it may, then ends and says why. */
+export async function breakPort({ ground }: Chaos): Promise<void> {
+  const programs = join(ground.folder, "programs");
+  mkdirSync(programs, { recursive: true });
+  const node = join(programs, "node");
+  const script = [
+    "#!/bin/sh",
+    `case "$1" in *kafka_port.cjs) echo "the client is broken" >&2; exit 3;; esac`,
+    `exec ${Bun.which("node")} "$@"`,
+  ];
+  writeFileSync(node, `${script.join("\n")}\n`, { mode: 0o755 });
+  await using feed = await openFeed(ground, {
+    settings: { PATH: `${programs}:${process.env.PATH}` },
+  });
+  expect(await feed.ended()).toBe(1);
+  const last_line = feed.log().trimEnd().split("\n").at(-1);
+  expect(last_line).toContain("K2 gave up: ");
+  expect(last_line).toContain("kafka_port exited with code 3: the client is broken");
+}
+
 /** Waits until some seconds' worth of further trades have come. */
 async function underLoad(feed: Platform): Promise<void> {
   const before = Number((await producerFigures(feed)).received_total ?? 0);
@@ -143,7 +165,7 @@ async function underLoad(feed: Platform): Promise<void> {
 }
 
 /** Waits until the broker has all that the feed has received up to now. */
-async function acknowledgedAll(feed: Platform): Promise<void> {
+export async function acknowledgedAll(feed: Platform): Promise<void> {
   const { received_total } = await producerFigures(feed);
   await eventually("all that was received to be acknowledged", async () => {
     const { acknowledged_total, dead_lettered_total } = await producerFigures(feed);

@@ -94,7 +94,8 @@ export interface Platform {
   node(path: string): Promise<StatusNode>;
   /** Sends a signal and waits for the end. */
   stop(signal: NodeJS.Signals): Promise<number>;
-  readonly exited: Promise<number>;
+  /** Waits for the end; all that was written is in the log then. */
+  ended(): Promise<number>;
   /** As `kill -9`: a test that fails leaves nothing running. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -138,6 +139,9 @@ export async function startPlatform(
   }
   async function stop(signal: NodeJS.Signals): Promise<number> {
     child.kill(signal);
+    return await ended();
+  }
+  async function ended(): Promise<number> {
     const code = await child.exited;
     await reading;
     return code;
@@ -150,7 +154,7 @@ export async function startPlatform(
     tree,
     node: async (path) => nodeAt(await tree(), path),
     stop,
-    exited: child.exited,
+    ended,
     [Symbol.asyncDispose]: async () => void (await stop("SIGKILL")),
   };
 }
