@@ -10,9 +10,10 @@ import { expect } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StatusNode } from "../../actors/status/node.ts";
-import { accountOf, brokenRules } from "./feed_ledger.ts";
+import { type Account, accountOf, brokenRules } from "./feed_ledger.ts";
 import type { Ground } from "./feed_rig.ts";
 import {
+  allConnections,
   openFeed,
   paths,
   producerFigures,
@@ -21,7 +22,7 @@ import {
   streaming,
   watchAccounts,
 } from "./feed_run.ts";
-import { eventually, type Platform } from "./platform.ts";
+import { allNodes, eventually, type Platform } from "./platform.ts";
 
 /** Where harm is done, and for how long. */
 export interface Chaos {
@@ -31,6 +32,9 @@ export interface Chaos {
   /** Takes down how long something took to come back. */
   readonly note: (what: string, took_ms: number) => void;
 }
+
+/** With the least that is allowed in memory, the disk is used soon. */
+const small_buffer = { K2_BUFFER_BYTES_MAX: "8MiB" } as const;
 
 /** The port's process is killed, again and again. */
 export async function killPort(chaos: Chaos): Promise<void> {
@@ -135,6 +139,110 @@ export async function sleepMachine(chaos: Chaos): Promise<void> {
   await conclude(chaos, feed, accounts);
 }
 
+/** The port's process stands still: nothing ends, and nothing is acknowledged any more. */
+export async function freezePort(chaos: Chaos): Promise<void> {
+  await using feed = await startFeed(chaos.ground);
+  using accounts = watchAccounts(feed);
+  await underLoad(feed);
+  const { pid } = await feed.node(paths.port);
+  process.kill(Number(pid), "SIGSTOP");
+  const frozen_ms = Date.now();
+  chaos.note("frozen_port", (await portReplaced(feed, pid)) - frozen_ms);
+  await acknowledgedAll(feed);
+  await conclude(chaos, feed, accounts);
+}
+
+/** Kafka is away until memory and disk are full; what came to an end on purpose then is fetched. */
+export async function fillSpill(chaos: Chaos): Promise<void> {
+  const { broker } = chaos.ground;
+  const settings = { ...small_buffer, K2_SPILL_BYTES_MAX: "8MiB" };
+  await using feed = await startFeed(chaos.ground, { settings });
+  using accounts = watchAccounts(feed);
+  await underLoad(feed);
+  await broker.kill();
+  await spilling(feed);
+  await allConnections(feed, "paused");
+  expect((await producerFigures(feed)).pressure_reason).toBe("the buffers are full");
+  await Bun.sleep(chaos.away_ms);
+  await broker.start();
+  await acknowledgedAll(feed);
+  await conclude(chaos, feed, accounts);
+  const { events } = await chaos.ground.readTopics();
+  const gaps = events.filter(({ event }) => event === "gap_opened");
+  expect(new Set(gaps.map(({ exchange }) => exchange)).size).toBe(chaos.ground.exchanges.length);
+}
+
+/** The disk takes no more than a little of what is spilled. */
+export async function fillDisk(chaos: Chaos): Promise<void> {
+  const { broker } = chaos.ground;
+  await using feed = await startFeed(chaos.ground, {
+    settings: small_buffer,
+    // A file may not grow beyond this many KiB, and whoever writes on is told so, not ended.
+    shell: "trap '' XFSZ; ulimit -f 6144",
+  });
+  using accounts = watchAccounts(feed);
+  await underLoad(feed);
+  await broker.kill();
+  await spilling(feed);
+  await allConnections(feed, "paused");
+  await Bun.sleep(chaos.away_ms);
+  await broker.start();
+  await acknowledgedAll(feed);
+  await conclude(chaos, feed, accounts);
+}
+
+/** K2 is killed while records wait on disk: the next one sends them, and fetches the rest. */
+export async function killPlatformWhileSpilling(chaos: Chaos): Promise<void> {
+  const { ground } = chaos;
+  await using first = await startFeed(ground, { settings: small_buffer });
+  await underLoad(first);
+  await ground.broker.kill();
+  const away_us = Date.now() * 1_000;
+  await spilling(first);
+  expect(await first.stop("SIGKILL")).not.toBe(0);
+  const killed_us = Date.now() * 1_000;
+  await ground.broker.start();
+  await using second = await startFeed(ground, { settings: small_buffer });
+  using accounts = watchAccounts(second);
+  await underLoad(second);
+  await acknowledgedAll(second);
+  const { trades } = await conclude(chaos, second, accounts);
+  // Kafka was away and memory is lost: only the disk can have given these.
+  const replayed = trades.filter(
+    ({ source, timestamp }) => source === "STREAM" && timestamp > away_us && timestamp < killed_us,
+  );
+  expect(replayed.length).toBeGreaterThan(100);
+}
+
+/** K2 is told to end while Kafka is away, and no exchange can give again what would be lost. */
+export async function terminateWithoutKafka(chaos: Chaos): Promise<void> {
+  const { ground } = chaos;
+  await using first = await startFeed(ground);
+  await underLoad(first);
+  await ground.broker.kill();
+  await underLoad(first);
+  // Nothing is traded until the next one streams, so that nothing has to be fetched.
+  await ground.faults.ask([
+    { fault: "halted", for_s: 600 },
+    { fault: "rest_history", older_s: 0, for_s: 600 },
+  ]);
+  await quiet(first);
+  const told_ms = performance.now();
+  expect(await first.stop("SIGTERM")).toBe(0);
+  chaos.note("end_without_kafka", performance.now() - told_ms);
+  expect(performance.now() - told_ms).toBeLessThan(35_000);
+  await ground.broker.start();
+  await using second = await startFeed(ground);
+  using accounts = watchAccounts(second);
+  await acknowledgedAll(second);
+  const account = await accountOf(ground, "newest");
+  expect(account.differences).toEqual([]);
+  expect([...account.unfillable]).toEqual([]);
+  await ground.faults.clear();
+  await underLoad(second);
+  await conclude(chaos, second, accounts);
+}
+
 /** A port that dies whenever it is started: K2 tries what it may, then ends and says why. */
 export async function breakPort({ ground }: Chaos): Promise<void> {
   const programs = join(ground.folder, "programs");
@@ -161,6 +269,25 @@ async function underLoad(feed: Platform): Promise<void> {
   await eventually("further trades", async () => {
     const { received_total } = await producerFigures(feed);
     return Number(received_total) >= before + 1_000 ? true : undefined;
+  });
+}
+
+/** Waits until records wait on disk. */
+async function spilling(feed: Platform): Promise<void> {
+  await eventually("records on disk", async () => {
+    const { spilled } = await producerFigures(feed);
+    return Number(spilled) > 0 ? true : undefined;
+  });
+}
+
+/** Waits until no trade has come for a while. */
+async function quiet(feed: Platform): Promise<void> {
+  let last = { trades: -1, since_ms: 0 };
+  await eventually("the end of all trades", async () => {
+    const nodes = allNodes(await feed.tree()).filter(({ path }) => path.includes("/normalizers/"));
+    const trades = nodes.reduce((sum, { figures }) => sum + Number(figures.trades_total), 0);
+    if (trades !== last.trades) last = { trades, since_ms: performance.now() };
+    return performance.now() - last.since_ms > 2_000 ? true : undefined;
   });
 }
 
@@ -195,7 +322,7 @@ async function conclude(
   { ground }: Chaos,
   feed: Platform,
   { imbalances }: ReturnType<typeof watchAccounts>,
-): Promise<void> {
+): Promise<Account> {
   await recovered(feed);
   expect(imbalances).toEqual([]);
   expect(await feed.stop("SIGTERM")).toBe(0);
@@ -204,4 +331,5 @@ async function conclude(
   expect([...account.unfillable]).toEqual([]);
   expect(account.markets_count).toBe(2 * ground.exchanges.length);
   expect(await brokenRules(ground)).toEqual({});
+  return account;
 }

@@ -26,11 +26,19 @@ export interface Account {
   readonly markets_count: number;
   /** Ids that an exchange could no longer give, as K2 says, in `market:id`. */
   readonly unfillable: ReadonlySet<string>;
+  readonly trades: readonly TakenTrade[];
   readonly events: Topics["events"];
 }
 
-/** Reads all of Kafka and the list. */
-export async function accountOf(ground: Ground): Promise<Account> {
+/**
+ * Reads all of Kafka and the list.
+ *
+ * @param until Up to where each symbol's list is wanted: its last trade in Kafka, or its newest.
+ */
+export async function accountOf(
+  ground: Ground,
+  until: "last_taken" | "newest" = "last_taken",
+): Promise<Account> {
   const { trades, frames, events } = await ground.readTopics();
   const unfillable = unfillableIds(events);
   const markets = Map.groupBy(trades, ({ exchange, native_symbol }) =>
@@ -39,7 +47,7 @@ export async function accountOf(ground: Ground): Promise<Account> {
   const differences = frameDifferences(trades, frames);
   let trades_count = 0;
   for (const [market, taken] of markets) {
-    const listed = await listedFor(ground.simulator.url, taken);
+    const listed = await listedFor(ground.simulator.url, taken, until);
     trades_count += new Set(taken.map(({ trade_id }) => trade_id)).size;
     const lost = listed.filter(({ trade_id }) => !unfillable.has(`${market}:${trade_id}`));
     differences.push(...lacking(market, taken, lost));
@@ -52,6 +60,7 @@ export async function accountOf(ground: Ground): Promise<Account> {
     repeats_count: trades.length - trades_count,
     markets_count: markets.size,
     unfillable,
+    trades,
     events,
   };
 }
@@ -75,12 +84,17 @@ function unfillableIds(events: Topics["events"]): ReadonlySet<string> {
   );
 }
 
-/** The simulator's trades from the first to the last that was taken. */
-async function listedFor(url: string, taken: readonly TakenTrade[]): Promise<readonly Listed[]> {
+/** The simulator's trades from the first that was taken on. */
+async function listedFor(
+  url: string,
+  taken: readonly TakenTrade[],
+  until: "last_taken" | "newest",
+): Promise<readonly Listed[]> {
   const { exchange, native_symbol } = taken[0]!;
   const ids = taken.map(({ trade_id }) => Number(trade_id));
   const first = ids.reduce((least, id) => Math.min(least, id));
-  const last = ids.reduce((most, id) => Math.max(most, id));
+  const last =
+    until === "newest" ? Number.MAX_SAFE_INTEGER : ids.reduce((most, id) => Math.max(most, id));
   return await listOf(url, { exchange, native_symbol, first: `${first}`, last: `${last}` });
 }
 

@@ -48,6 +48,14 @@ export async function streaming(platform: Platform, { exchanges }: Ground): Prom
   });
 }
 
+/** Waits until every connection is in that state. */
+export async function allConnections(platform: Platform, wanted: string): Promise<void> {
+  await eventually(`all connections to be ${wanted}`, async () => {
+    const connections = allNodes(await platform.tree()).filter(isConnection);
+    return connections.every(({ state }) => state === wanted) ? true : undefined;
+  });
+}
+
 /** Waits until every symbol streams and nothing is missing. */
 export async function recovered(platform: Platform): Promise<void> {
   let standing = "";
@@ -61,7 +69,7 @@ export async function recovered(platform: Platform): Promise<void> {
 }
 
 /** Whether a node is a connection, and not their supervisor. */
-export function isConnection({ path }: StatusNode): boolean {
+function isConnection({ path }: StatusNode): boolean {
   return /\/connections\/\d+$/.test(path);
 }
 
