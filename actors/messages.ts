@@ -158,10 +158,10 @@ export interface Probed {
   readonly newest: { readonly trade_id: string; readonly timestamp: number } | null;
 }
 
-/** Who acts on full buffers: whoever can stop records from coming. */
+/** Who acts on full buffers, or a disk nearly so: whoever can stop records from coming. */
 export interface PressureListener {
-  /** No more records, please. */
-  full(): void;
+  /** No more records, please; one clause says why. */
+  full(reason: string): void;
   /** There is room again. */
   relieved(): void;
 }

@@ -32,6 +32,8 @@ export {
   dead_letters_topic,
   events_topic,
   framesTopic,
+  isFramesTopic,
+  isTradesTopic,
   recordKey,
   subjectOf,
   tradesTopic,

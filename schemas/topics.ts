@@ -14,6 +14,16 @@ export function framesTopic(exchange: string): string {
   return `market.crypto.frames.${exchange}`;
 }
 
+/** Whether a topic holds some exchange's trades. */
+export function isTradesTopic(topic: string): boolean {
+  return topic.startsWith(tradesTopic(""));
+}
+
+/** Whether a topic holds some exchange's frames. */
+export function isFramesTopic(topic: string): boolean {
+  return topic.startsWith(framesTopic(""));
+}
+
 /** The topic of what happened to the feed. */
 export const events_topic = "market.crypto.events";
 

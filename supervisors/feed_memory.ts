@@ -16,10 +16,45 @@ import { createEmit } from "../actors/continuity/keeper.ts";
 import type { ExchangeAdapter } from "../actors/exchanges/adapter.ts";
 import { exchangeNamed } from "../actors/exchanges/mod.ts";
 import type { RecordSink } from "../actors/messages.ts";
+import { recordsOf } from "../actors/producer/batch.ts";
+import type { SpillStore } from "../actors/producer/spill.ts";
 import type { Budget } from "../actors/rest/budget.ts";
 import { openBudgetStore } from "../actors/rest/budget_store.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
+import { decodeTrade, isTradesTopic } from "../schemas/mod.ts";
+
+/**
+ * Tells continuity of the trades that wait on disk for Kafka: they are taken, although the state
+ * that is stored is of before they came, because it never passes what the broker has. What was lost
+ * of them to the disk stays missing, and is fetched again.
+ *
+ * @param topics Names by the index that packets carry.
+ * @returns How many trades nobody knew of.
+ */
+export function recallSpilled(
+  memory: FeedMemory,
+  { spill, topics }: { readonly spill: SpillStore; readonly topics: readonly string[] },
+): number {
+  const continuities = new Map(
+    memory.exchanges
+      .flatMap((one) => [...one.continuities.values()])
+      .map((one) => [`${one.exchange}:${one.native_symbol}`, one]),
+  );
+  let recalled = 0;
+  for (const { id } of spill.found) {
+    for (const { topic_index, value } of recordsOf(spill.read(id))) {
+      if (!isTradesTopic(topics[topic_index] ?? "")) continue;
+      const trade = decodeTrade(value);
+      const continuity = continuities.get(`${trade.exchange}:${trade.native_symbol}`);
+      if (continuity?.judge(trade.trade_id) !== "new") continue;
+      continuity.observe(trade);
+      if (trade.source !== "BACKFILL") continuity.goLive();
+      recalled += 1;
+    }
+  }
+  return recalled;
+}
 
 /** One exchange's share of the memory. */
 export interface ExchangeMemory {

@@ -33,6 +33,7 @@ import {
   simulate_remedy,
 } from "../actors/rest/reachability.ts";
 import { monotonicNs } from "../actors/settings/clock.ts";
+import { bytesFree } from "../actors/settings/data_directory.ts";
 import { connectionShards, normalizerId } from "./connection_tree.ts";
 import type { ExchangeMemory, FeedMemory } from "./feed_memory.ts";
 import { cool_down, type Ground, intensity, part_intensity, shutdown } from "./ground.ts";
@@ -113,13 +114,19 @@ function port({ outbox, cluster, settings, log }: Ground): ChildSpec {
   };
 }
 
-function producer({ outbox }: Ground): ChildSpec {
+function producer({ outbox, settings, log }: Ground): ChildSpec {
   return {
     id: "producer",
     system_id: "producer",
     kind: "worker",
     logic: producerMachine,
-    input: (incarnation): ProducerInput => ({ incarnation, outbox, after: afterOnHost }),
+    input: (incarnation): ProducerInput => ({
+      incarnation,
+      outbox,
+      after: afterOnHost,
+      freeBytes: () => bytesFree(settings.data_dir),
+      log,
+    }),
     restart: "permanent",
     // It serves once the port does.
     start_ms_max: 60_000,

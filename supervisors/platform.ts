@@ -13,6 +13,8 @@ import { join } from "node:path";
 import { chooseFreePort, isPortFree } from "../actors/port/free_port.ts";
 import { endLeftovers } from "../actors/port/leftovers.ts";
 import type { Outbox } from "../actors/producer/outbox.ts";
+import type { SpillStore } from "../actors/producer/spill.ts";
+import { openSpillStore } from "../actors/producer/spill_store.ts";
 import { hostClock } from "../actors/settings/clock.ts";
 import {
   bytesFree,
@@ -28,7 +30,7 @@ import type { ImportRequest } from "../actors/status/import_request.ts";
 import { createMetrics } from "../actors/status/metrics.ts";
 import { refusePortInUse, type StatusServerInput, statusServer } from "../actors/status/server.ts";
 import manifest from "../package.json" with { type: "json" };
-import { type FeedMemory, openFeedMemory } from "./feed_memory.ts";
+import { type FeedMemory, openFeedMemory, recallSpilled } from "./feed_memory.ts";
 import type { Ports, Simulation, TreeParts } from "./ground.ts";
 import { purposeOf, type StartOptions } from "./start_options.ts";
 import { type ChildExit, type ChildSpec, startTree, type Tree } from "./supervisor.ts";
@@ -88,8 +90,10 @@ async function runLocked(run: PlatformRun): Promise<number> {
 
   const controller = new AbortController();
   const now_us = hostClock();
-  const outbox = makeOutbox(settings, now_us);
+  const spill = openSpill(run);
+  const outbox = makeOutbox(settings, now_us, spill);
   const memory = openMemory(run, { outbox, now_us, ports });
+  if (memory !== null && spill !== null) recall(memory, { spill, outbox, log });
   const token = statusToken(settings);
   const { signal } = controller;
   const tree = plant(run, { settings, token, stamp, ports, signal, now_us, outbox, memory });
@@ -103,6 +107,7 @@ async function runLocked(run: PlatformRun): Promise<number> {
     ]);
     watching.abort();
     if ("reason" in end) {
+      keepOnDisk(outbox, log);
       log.error(`K2 gave up: ${end.reason}`);
       return exit_codes.failed;
     }
@@ -111,7 +116,30 @@ async function runLocked(run: PlatformRun): Promise<number> {
   } finally {
     controller.abort();
     memory?.close();
+    spill?.close();
   }
+}
+
+/** Opens the file in which records wait for Kafka; null where no feed runs. */
+function openSpill({ options: { role, settings } }: PlatformRun): SpillStore | null {
+  if (role === "lake") return null;
+  return openSpillStore(join(settings.data_dir, "spill.db"));
+}
+
+/** Takes over what an earlier process left on disk. */
+function recall(
+  memory: FeedMemory,
+  left: { readonly spill: SpillStore; readonly outbox: Outbox; readonly log: Log },
+): void {
+  const { spill, outbox, log } = left;
+  const { found, damaged } = spill;
+  if (damaged > 0) {
+    log.error(`${damaged} records that waited on disk are damaged: they are fetched again`);
+  }
+  if (found.length === 0) return;
+  recallSpilled(memory, { spill, topics: outbox.topics });
+  const records = found.reduce((sum, { count }) => sum + count, 0);
+  log.info(`${records} records of an earlier start wait on disk: they go to Kafka first`);
 }
 
 /** Opens what the feed remembers; null where no feed runs. */
@@ -262,10 +290,29 @@ async function drain(tree: Tree, outbox: Outbox, log: Log): Promise<number> {
     log.info(`Drained in ${seconds} s`);
     return exit_codes.done;
   }
-  const { in_flight, buffered } = outbox.figures();
+  const { in_flight, buffered, spilled } = outbox.figures();
   const records = Number(in_flight) + Number(buffered);
+  if (outcome === "drained" && outbox.storeAll()) {
+    const waiting = records + Number(spilled);
+    log.info(
+      `Drained in ${seconds} s; Kafka has not acknowledged ${waiting} records: they wait on disk ` +
+        "for the next start",
+    );
+    return exit_codes.done;
+  }
   log.error(`Not drained in ${seconds} s: ${records} records were not acknowledged and are lost`);
   return exit_codes.failed;
+}
+
+/** What a tree that gave up leaves in memory goes to the next start, unless it makes no sense. */
+function keepOnDisk(outbox: Outbox, log: Log): void {
+  try {
+    outbox.check();
+    if (outbox.is_empty || !outbox.storeAll()) return;
+    log.info("What Kafka has not acknowledged waits on disk for the next start");
+  } catch (error) {
+    log.warn(`What Kafka has not acknowledged is fetched again by the next start: ${error}`);
+  }
 }
 
 function logExit(log: Log, { path, reason, verdict }: ChildExit): void {

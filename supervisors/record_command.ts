@@ -91,7 +91,8 @@ async function record({ settings, seconds, output }: Recording, fd: number) {
     write: (line) => process.stderr.write(line),
     now_ms: Date.now,
   });
-  const pressure = new Pressure(settings.buffer_bytes_max);
+  const { buffer_bytes_max } = settings;
+  const pressure = new Pressure({ buffer_bytes_max, disk_free_min: 0 });
   const writer = new FrameLineWriter({
     write: writeTo(fd),
     waiting_max: settings.buffer_bytes_max,

@@ -315,6 +315,8 @@ function start(turn: Turn, step: plan.Step): void {
   turn.controllers.set(id, controller);
   turn.effects.push({ kind: "clear_timer", id: timerId(id) });
   setTimer(turn, child, spec.start_ms_max);
+  // A child that was removed is there again with the next incarnation of its supervisor.
+  growNode(turn.incarnation.node, spec, turn.incarnation.tree.now_ms());
   try {
     const incarnation = createIncarnation(turn, child, controller.signal);
     const { system_id } = incarnation.node;
@@ -485,9 +487,8 @@ function countRestart(
 function showFacts({ supervision, incarnation: { node, tree } }: Turn): void {
   const now_ms = tree.now_ms();
   const { children } = supervision;
-  const kept = new Set(children.map(({ spec }) => spec.id));
-  node.children = node.children.filter(({ id }) => kept.has(id));
   const nodes = new Map(node.children.map((child) => [child.id, child]));
+  node.children = children.flatMap(({ spec }) => nodes.get(spec.id) ?? []);
   for (const child of children) {
     const child_node = nodes.get(child.spec.id);
     if (child_node === undefined) continue;

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../actors/broker/broker.ts";
 import { afterOnHost } from "../actors/port/timers.ts";
 import { Outbox } from "../actors/producer/outbox.ts";
+import type { SpillStore } from "../actors/producer/spill.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
 import { registerSchemas } from "../actors/registry/client.ts";
 import { type RegistryInput, registryActor } from "../actors/registry/registry.ts";
@@ -36,13 +37,24 @@ import { type ChildSpec, type SupervisorSpec, supervisorChild } from "./supervis
 /** A first start of Spark on a busy machine. */
 const spark_start_ms_max = 300_000;
 
-/** Makes the outbox that every incarnation of producer and port works on. */
-export function makeOutbox(settings: Settings, now_us: () => number): Outbox {
+/**
+ * Makes the outbox that every incarnation of producer and port works on.
+ *
+ * @param spill Where records wait on disk; null where none can.
+ */
+export function makeOutbox(
+  settings: Settings,
+  now_us: () => number,
+  spill: SpillStore | null,
+): Outbox {
   return new Outbox({
     exchanges: settings.exchanges.map(({ exchange }) => exchange),
     flush_count: settings.flush_count,
     flush_ms: settings.flush_ms,
     buffer_bytes_max: settings.buffer_bytes_max,
+    spill_bytes_max: settings.spill_bytes_max,
+    disk_free_min: settings.disk_free_min,
+    spill,
     now_ms: () => performance.now(),
     now_us,
   });

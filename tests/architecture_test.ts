@@ -70,6 +70,7 @@ const impure: Readonly<Record<string, string>> = {
   "actors/port/timers.ts": "timers",
   "actors/producer/kafka_admin.cjs": "Kafka, in Node",
   "actors/producer/kafka_port.cjs": "Kafka, in Node",
+  "actors/producer/spill_store.ts": "a database file",
   "actors/registry/registry.ts": "an HTTP server",
   "actors/registry/store.ts": "a database file",
   "actors/settings/clock.ts": "clock",

@@ -130,10 +130,11 @@ async function connect(outbox: Outbox, { signal, ...ground }: Ground): Promise<K
     signal,
     input: (incarnation): KafkaPortInput => ({ ...ground, incarnation, outbox }),
   });
-  const { after } = ground;
+  const { after, log } = ground;
+  const freeBytes = () => Number.POSITIVE_INFINITY;
   const producer = await startStanding("producer", producerMachine, {
     signal,
-    input: (incarnation): ProducerInput => ({ incarnation, outbox, after }),
+    input: (incarnation): ProducerInput => ({ incarnation, outbox, after, freeBytes, log }),
   });
   return {
     usage: () => usageOf(port.report.pid),

@@ -67,7 +67,7 @@ export type { ConnectionInput } from "./shard.ts";
 
 /** What a connection is told: the buffers are full, there is room again, or stop. */
 type ConnectionCommand =
-  | { readonly type: "pressure.raised" }
+  | { readonly type: "pressure.raised"; readonly reason: string }
   | { readonly type: "pressure.released" }
   | Stop;
 
@@ -86,7 +86,7 @@ const loadInstruments = fromPromise<void, ConnectionInput>(async ({ input }) => 
 /** Hears for as long as the machine lives whether the buffers are full. */
 const pressure = fromCallback<EventObject, ConnectionInput>(({ input, sendBack }) =>
   input.onPressure({
-    full: () => sendBack({ type: "pressure.raised" } satisfies ConnectionCommand),
+    full: (reason) => sendBack({ type: "pressure.raised", reason } satisfies ConnectionCommand),
     relieved: () => sendBack({ type: "pressure.released" } satisfies ConnectionCommand),
   }),
 );
@@ -167,7 +167,7 @@ const machine = setup({
       enqueue.assign({ current: next, next: null });
     }),
     closeAll: enqueueActions(({ context: { current, next, shard }, enqueue, event }) => {
-      const reason = event.type === "pressure.raised" ? "the buffers are full" : "stopped";
+      const reason = event.type === "pressure.raised" ? event.reason : "stopped";
       for (const open of [current, next]) {
         if (open === null) continue;
         retireSession(open, reason);
@@ -202,7 +202,9 @@ const machine = setup({
       // A process that was started again does not know why, only for how long.
       shard.figures.last_error ??= "the exchange allows no connection attempt yet";
     },
-    notePaused: ({ context }) => notes.notePaused(context),
+    notePaused: ({ context, event }) => {
+      if (event.type === "pressure.raised") notes.notePaused(context, event.reason);
+    },
     remember: assign(({ context, event }, failure: Failure) => {
       const { figures, input } = context.shard;
       const attempt = context.attempt + 1;

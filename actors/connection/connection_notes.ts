@@ -41,6 +41,6 @@ export function noteHealthy({ attempt, shard }: ConnectionContext): void {
 }
 
 /** We closed the sockets. */
-export function notePaused({ shard }: ConnectionContext): void {
-  shard.input.log.warn(`Closed ${nameOf(shard)} on purpose: the buffers are full`);
+export function notePaused({ shard }: ConnectionContext, reason: string): void {
+  shard.input.log.warn(`Closed ${nameOf(shard)} on purpose: ${reason}`);
 }

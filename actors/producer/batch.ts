@@ -196,24 +196,28 @@ export function packetBytes(key_bytes: number, value_bytes: number): number {
  *
  * @throws {RangeError} where the batch has no such record.
  */
-export function readRecord(batch: Batch, index: number): BatchRecord {
-  if (!Number.isInteger(index) || index < 0 || index >= batch.count) {
-    throw new RangeError(`Cannot read record ${index} of a batch of ${batch.count}`);
+export function readRecord({ count, packet }: Batch, index: number): BatchRecord {
+  let passed = 0;
+  for (const record of recordsOf(packet)) {
+    if (passed === index) return record;
+    passed += 1;
   }
-  const { packet } = batch;
+  throw new RangeError(`Cannot read record ${index} of a batch of ${count}`);
+}
+
+/** The records of a packet, in their order. */
+export function* recordsOf(packet: Buffer): Generator<BatchRecord> {
   let offset = header_bytes;
-  for (let passed = 0; ; passed += 1) {
+  for (let left = packet.readUInt16LE(header_bytes - 2); left > 0; left -= 1) {
     const key_start = offset + 3;
     const key_end = key_start + packet.readUInt16LE(offset + 1);
     const value_start = key_end + 4;
     const value_end = value_start + packet.readUInt32LE(key_end);
-    if (passed === index) {
-      return {
-        topic_index: packet.readUInt8(offset),
-        key: packet.subarray(key_start, key_end),
-        value: packet.subarray(value_start, value_end),
-      };
-    }
+    yield {
+      topic_index: packet.readUInt8(offset),
+      key: packet.subarray(key_start, key_end),
+      value: packet.subarray(value_start, value_end),
+    };
     offset = value_end;
   }
 }

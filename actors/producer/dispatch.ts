@@ -1,12 +1,14 @@
 /**
- * Closed batches until they are settled: those that wait, and those that are with the port. What
- * is with the port is bounded by a window, because all of it is sent again after a crash; the
- * port's pipe is not asked whether it is full, as nothing else can stand in it.
+ * Closed batches until they are settled: those that wait (`backlog.ts`), and those that are with
+ * the port. What is with the port is bounded by a window, because all of it is sent again after a
+ * crash; the port's pipe is not asked whether it is full, as nothing else can stand in it.
  *
  * @module
  */
 
+import { Backlog, type BacklogOptions } from "./backlog.ts";
 import type { Batch } from "./batch.ts";
+import { bytesOf } from "./batch_queue.ts";
 
 /** What carries batches to the broker: the port. */
 export interface Transport {
@@ -15,7 +17,7 @@ export interface Transport {
 }
 
 /** How much may be with the port at once, and the clock. */
-export interface DispatchOptions {
+export interface DispatchOptions extends BacklogOptions {
   readonly window_batches_max: number;
   /** A batch that is alone in the window may be larger. */
   readonly window_bytes_max: number;
@@ -28,8 +30,6 @@ interface InFlight {
   readonly sent_ms: number;
 }
 
-/** What a batch costs besides its packet. */
-const batch_overhead_bytes = 512;
 /** Without an acknowledgement for this long, although records are in flight, Kafka is away. */
 const acknowledging_ms_max = 10_000;
 
@@ -37,22 +37,17 @@ const acknowledging_ms_max = 10_000;
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #in_flight = new Map<number, InFlight>();
+  /** What waits; its bounds and figures are its own. */
+  readonly backlog: Backlog;
   #transport: Transport | null = null;
-  /** Batches that wait; those before the head are already sent. */
-  #queue: (Batch | null)[] = [];
-  #queue_head = 0;
-  #bytes = 0;
+  #in_flight_memory_bytes = 0;
   #in_flight_bytes = 0;
   #in_flight_records = 0;
-  #queued_records = 0;
 
-  constructor(options: DispatchOptions) {
+  /** @param position The one of all that is on disk already. */
+  constructor(options: DispatchOptions, position: number) {
     this.#options = options;
-  }
-
-  /** Records that wait. */
-  get queued_records(): number {
-    return this.#queued_records;
+    this.backlog = new Backlog(options, position);
   }
 
   /** Records that are with the port. */
@@ -60,45 +55,48 @@ export class Dispatch {
     return this.#in_flight_records;
   }
 
-  /** Bytes of all batches here, with what they cost besides their packets. */
+  /** Bytes of memory of all batches here, with what they cost besides their packets. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#in_flight_memory_bytes + this.backlog.bytes;
   }
 
   get is_attached(): boolean {
     return this.#transport !== null;
   }
 
+  get is_empty(): boolean {
+    return this.#in_flight.size === 0 && this.backlog.is_empty;
+  }
+
+  /** For how long the oldest batch has been with the port, milliseconds; 0 where none is. */
+  get oldest_ms(): number {
+    const oldest = this.#in_flight.values().next().value;
+    return oldest === undefined ? 0 : this.#options.now_ms() - oldest.sent_ms;
+  }
+
   /** Whether there is a port, and it acknowledges what it is given. */
   get is_acknowledging(): boolean {
-    if (this.#transport === null) return false;
-    const oldest = this.#in_flight.values().next().value;
-    const age_ms = oldest === undefined ? 0 : this.#options.now_ms() - oldest.sent_ms;
-    return age_ms < acknowledging_ms_max;
+    return this.#transport !== null && this.oldest_ms < acknowledging_ms_max;
   }
 
   /** Adds a batch behind all others; `pump` sends it. */
   enqueue(batch: Batch): void {
-    this.#queue.push(batch);
-    this.#queued_records += batch.count;
-    this.#bytes += bytesOf(batch);
+    this.backlog.push(batch);
+    this.relieve();
+  }
+
+  /** Moves to disk what is too much for memory. */
+  relieve(): void {
+    this.backlog.relieve(this.#in_flight_memory_bytes);
   }
 
   /** Sends what waits, as far as there is room in the window. */
   pump(): void {
-    while (this.#transport !== null && this.#queue_head < this.#queue.length) {
-      const batch = this.#queue[this.#queue_head];
-      if (batch === undefined || batch === null || !this.hasRoom(batch.packet.length)) return;
-      // Sent batches leave the queue's front in one go, not by a shift for each.
-      this.#queue[this.#queue_head] = null;
-      this.#queue_head += 1;
-      if (this.#queue_head === this.#queue.length || this.#queue_head >= 1_024) {
-        this.#queue = this.#queue.slice(this.#queue_head);
-        this.#queue_head = 0;
-      }
-      this.#queued_records -= batch.count;
-      this.#in_flight_records += batch.count;
-      this.#in_flight_bytes += batch.packet.length;
+    while (this.#transport !== null && this.#in_flight.size < this.#options.window_batches_max) {
+      const batch = this.backlog.peek();
+      if (batch === null || !this.hasRoom(batch.packet.length)) return;
+      this.backlog.shift();
+      this.#count(batch, 1);
       this.#in_flight.set(batch.id, { batch, sent_ms: this.#options.now_ms() });
       this.#transport.send(batch.packet);
     }
@@ -120,12 +118,9 @@ export class Dispatch {
   detach(): void {
     this.#transport = null;
     const again = [...this.#in_flight.values()].map(({ batch }) => batch);
-    this.#queue = [...again, ...this.#queue.slice(this.#queue_head)];
-    this.#queue_head = 0;
-    this.#queued_records += this.#in_flight_records;
-    this.#in_flight_records = 0;
-    this.#in_flight_bytes = 0;
+    for (const batch of again) this.#count(batch, -1);
     this.#in_flight.clear();
+    this.backlog.unshift(again);
   }
 
   /** The batch that was sent under this id, if there is one. */
@@ -133,12 +128,16 @@ export class Dispatch {
     return this.#in_flight.get(batch_id)?.batch ?? null;
   }
 
-  /** Forgets a batch that was sent: it is settled. */
+  /** Forgets a batch that was sent: it is settled, and what came of it is in here. */
   remove(batch: Batch): void {
     if (!this.#in_flight.delete(batch.id)) throw new Error(`Batch ${batch.id} was not sent`);
-    this.#in_flight_records -= batch.count;
-    this.#in_flight_bytes -= batch.packet.length;
-    this.#bytes -= bytesOf(batch);
+    this.#count(batch, -1);
+    this.backlog.settle(batch);
+  }
+
+  /** Writes to disk all that is in memory alone; whether everything is there. */
+  storeAll(): boolean {
+    return this.backlog.storeAll([...this.#in_flight.values()].map(({ batch }) => batch));
   }
 
   /**
@@ -146,27 +145,28 @@ export class Dispatch {
    * smallest position of a batch that is here.
    */
   count() {
-    const waiting = this.#queue.slice(this.#queue_head).filter((batch) => batch !== null);
     const sent = [...this.#in_flight.values()].map(({ batch }) => batch);
-    const sent_bytes = sum(sent.map(({ packet }) => packet.length));
-    const all = [...waiting, ...sent];
+    const { accounts, positions } = this.backlog.count();
+    const all = [...positions, ...sent.map(({ position }) => position)];
     return {
       accounts: [
-        ["buffered", this.#queued_records, sum(waiting.map(({ count }) => count))],
+        ...accounts,
         ["in flight", this.#in_flight_records, sum(sent.map(({ count }) => count))],
-        ["bytes in flight", this.#in_flight_bytes, sent_bytes],
-        ["bytes", this.#bytes, sum(all.map(bytesOf))],
+        ["bytes in flight", this.#in_flight_bytes, sum(sent.map(({ packet }) => packet.length))],
+        ["memory in flight", this.#in_flight_memory_bytes, sum(sent.map(bytesOf))],
       ] as const,
       first_position: all.reduce<number | null>(
-        (first, { position }) => (first === null ? position : Math.min(first, position)),
+        (first, position) => (first === null ? position : Math.min(first, position)),
         null,
       ),
     };
   }
-}
 
-function bytesOf({ packet, received_us }: Batch): number {
-  return packet.length + received_us.byteLength + batch_overhead_bytes;
+  #count(batch: Batch, sign: 1 | -1): void {
+    this.#in_flight_records += sign * batch.count;
+    this.#in_flight_bytes += sign * batch.packet.length;
+    this.#in_flight_memory_bytes += sign * bytesOf(batch);
+  }
 }
 
 function sum(numbers: readonly number[]): number {

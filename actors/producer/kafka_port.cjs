@@ -6,6 +6,7 @@
  * packets as `batch.ts` writes them. stdout, a line each:
  * ```
  * R                          connected
+ * H                          once a second: this process is not stuck
  * A <batch> [<index>:<reason>,…]   every record of the batch is settled; those named are refused
  * F <code> <message>         the broker could not take a record now: this process ends, and what
  *                            is not acknowledged has to be sent again, in order, to another one
@@ -39,6 +40,7 @@ const disconnect_ms_max = 2_000;
 const record_factor = 65_536;
 const header_bytes = 8;
 const exit_retry = 75;
+const heartbeat_ms = 1_000;
 
 /**
  * Batches with unsettled records, by slot. The client keeps the number of each record that is on
@@ -273,6 +275,7 @@ function connect(config) {
   });
 }
 
+setInterval(() => printLine("H"), heartbeat_ms).unref();
 process.stdin.on("data", onBytes);
 process.stdin.on("end", () => {
   is_ended = true;

@@ -4,11 +4,25 @@
  * @module
  */
 
-import { decodeEvent, decodeFrameBatch, decodeTrade } from "../../schemas/mod.ts";
+import {
+  decodeEvent,
+  decodeFrameBatch,
+  decodeTrade,
+  events_topic,
+  isFramesTopic,
+  isTradesTopic,
+} from "../../schemas/mod.ts";
 import type { DeadLetter } from "../messages.ts";
 
 /** What a topic's records are. */
 export type RecordKind = "trade" | "frames" | "event" | "dead_letter";
+
+/** What the records of a topic of ours are. */
+export function kindOf(topic: string): RecordKind {
+  if (isTradesTopic(topic)) return "trade";
+  if (isFramesTopic(topic)) return "frames";
+  return topic === events_topic ? "event" : "dead_letter";
+}
 
 /** The fields of a dead letter that say where its payload came from. */
 export type Origin = Pick<

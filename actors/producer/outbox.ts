@@ -5,11 +5,12 @@
  * crashes cost nothing: what is not acknowledged is still here, and goes to the next port in the
  * same order. At every instant
  * ```
- * received = acknowledged + in flight + buffered + dead-lettered
+ * received = acknowledged + in flight + buffered + spilled + dead-lettered
  * ```
- * where `in flight` is with the port, and `buffered` is the open batch and the closed ones that
- * wait for room in the window. A record has exactly one outcome. Frames are records in batches:
- * those of a session become one record, received when its batch is closed.
+ * where `in flight` is with the port, `buffered` is the open batch and the closed ones that wait in
+ * memory, and `spilled` is what waits on disk. A record has exactly one outcome. Frames are records
+ * in batches: those of a session become one record, received when its batch is closed. What an
+ * earlier process left on disk is received when the outbox is made.
  *
  * It holds no timer and reads no clock but those it is given.
  *
@@ -45,9 +46,10 @@ import { type Batch, type BatchLabel, BatchWriter, batchOf, readRecord } from ".
 import { Dispatch, type Transport } from "./dispatch.ts";
 import { createFrameSource, type FrameSource } from "./frame_writer.ts";
 import { Latency } from "./latency.ts";
-import { originOf, type RecordKind } from "./origin.ts";
+import { kindOf, originOf } from "./origin.ts";
 import { Pressure } from "./pressure.ts";
 import { Settlement } from "./settlement.ts";
+import type { SpilledBatch, SpillStore } from "./spill.ts";
 
 /** A record that the broker will never take, and why. */
 export interface Refusal {
@@ -82,8 +84,17 @@ export interface OutboxOptions {
   readonly flush_count: number;
   /** Age of a batch's first record after which it is closed. */
   readonly flush_ms: number;
-  /** Most bytes held in all. From three quarters on, listeners are told to stop. */
+  /**
+   * Most bytes held in memory. From half of it on the disk is used, from three quarters on
+   * listeners are told to stop.
+   */
   readonly buffer_bytes_max: number;
+  /** Where closed batches go that are too much for memory; without it, nowhere. */
+  readonly spill?: SpillStore | null;
+  /** Most bytes on disk. */
+  readonly spill_bytes_max?: number;
+  /** Below this much free space on disk, listeners are told to stop too. */
+  readonly disk_free_min?: number;
   /** Longest packet of several records. */
   readonly batch_bytes_max?: number;
   /** Most batches and bytes in flight: what a crash of the port sends twice. */
@@ -96,9 +107,15 @@ export interface OutboxOptions {
 }
 
 interface Destination {
-  readonly topic_index: number;
+  readonly trades_index: number;
+  readonly frames_index: number;
   readonly keys: Map<string, Buffer>;
 }
+
+/** Of the bound of memory: from here on the disk is used… */
+const spill_share = 0.5;
+/** …and so much stays in memory, to be there when Kafka comes back; as much may be in flight. */
+const head_share = 0.25;
 
 const keys_kept_max = 8_192;
 /**
@@ -122,15 +139,17 @@ export class Outbox implements RecordSink {
   readonly latency = new Latency();
   readonly #options: Required<OutboxOptions>;
   readonly #pressure: Pressure;
-  readonly #kinds: readonly RecordKind[];
+  readonly #events_index: number;
+  readonly #dead_letters_index: number;
   readonly #destinations = new Map<string, Destination>();
   readonly #listeners = new Set<OutboxListener>();
   readonly #writer: BatchWriter;
   readonly #dispatch: Dispatch;
   readonly #settlement = new Settlement();
-  #encoders: readonly TradeEncoder[] = [];
+  /** By index of the topic. */
+  #encoders: ReadonlyMap<number, TradeEncoder> = new Map();
   /** By topic index; empty until they are known. */
-  #schema_ids: readonly number[] = [];
+  #schema_ids: readonly (number | undefined)[] = [];
   #attachment: Attachment | null = null;
   #opened_ms = 0;
   #frames_opened_ms = 0;
@@ -145,46 +164,57 @@ export class Outbox implements RecordSink {
   #last_acknowledged_us: number | null = null;
 
   constructor(options: OutboxOptions) {
-    this.#options = {
-      batch_bytes_max: 512 * 2 ** 10,
-      window_batches_max: 64,
-      window_bytes_max: 8 * 2 ** 20,
-      ...options,
-    };
-    const { exchanges, batch_bytes_max, flush_count, buffer_bytes_max } = this.#options;
-    const topics = [
-      ...exchanges.map((exchange) => ["trade", tradesTopic(exchange)] as const),
-      ...exchanges.map((exchange) => ["frames", framesTopic(exchange)] as const),
-      ["event", events_topic] as const,
-      ["dead_letter", dead_letters_topic] as const,
+    this.#options = withDefaults(options);
+    const { exchanges, batch_bytes_max, flush_count, buffer_bytes_max, spill } = this.#options;
+    const wanted = [
+      ...exchanges.map(tradesTopic),
+      ...exchanges.map(framesTopic),
+      events_topic,
+      dead_letters_topic,
     ];
-    this.#kinds = topics.map(([kind]) => kind);
-    this.topics = topics.map(([, topic]) => topic);
-    exchanges.forEach((exchange, topic_index) => {
-      this.#destinations.set(exchange, { topic_index, keys: new Map() });
-    });
+    this.topics = spill?.adoptTopics(wanted) ?? wanted;
+    this.#events_index = this.topics.indexOf(events_topic);
+    this.#dead_letters_index = this.topics.indexOf(dead_letters_topic);
+    for (const exchange of exchanges) {
+      this.#destinations.set(exchange, {
+        trades_index: this.topics.indexOf(tradesTopic(exchange)),
+        frames_index: this.topics.indexOf(framesTopic(exchange)),
+        keys: new Map(),
+      });
+    }
     this.#writer = new BatchWriter(batch_bytes_max, flush_count);
-    this.#dispatch = new Dispatch(this.#options);
-    this.#pressure = new Pressure(buffer_bytes_max);
+    this.#dispatch = new Dispatch(
+      {
+        ...this.#options,
+        memory_bytes_max: buffer_bytes_max * spill_share,
+        head_bytes_max: buffer_bytes_max * head_share,
+      },
+      this.#takeFound(spill?.found ?? []),
+    );
+    this.#pressure = new Pressure(this.#options);
   }
 
   /**
    * Gives the registry's ids of the schemas. A later call with other ids counts for records taken
    * from then on.
    *
-   * @param ids By topic.
+   * @param ids By topic. Those of which only spilled records are left need none.
    * @throws {Error} where a topic has none.
    */
   setSchemaIds(ids: Readonly<Record<string, number>>): void {
-    const by_index = this.topics.map((topic) => {
-      const id = ids[topic];
-      if (id === undefined) throw new Error(`Cannot set schema ids: ${topic} has none`);
-      return id;
+    const { exchanges } = this.#options;
+    const needed = [...exchanges.flatMap((one) => [tradesTopic(one), framesTopic(one)])];
+    for (const topic of [...needed, events_topic, dead_letters_topic]) {
+      if (ids[topic] === undefined) {
+        throw new Error(`Cannot set schema ids: ${topic} has none`);
+      }
+    }
+    this.#schema_ids = this.topics.map((topic) => ids[topic]);
+    const encoders = exchanges.map((exchange) => {
+      const topic = tradesTopic(exchange);
+      return [this.topics.indexOf(topic), createTradeEncoder(ids[topic] ?? -1)] as const;
     });
-    this.#schema_ids = by_index;
-    this.#encoders = this.#options.exchanges.map((_, index) =>
-      createTradeEncoder(by_index[index] ?? -1),
-    );
+    this.#encoders = new Map(encoders);
   }
 
   /**
@@ -195,10 +225,10 @@ export class Outbox implements RecordSink {
    */
   addTrade(trade: Trade): void {
     const destination = this.#destinations.get(trade.exchange);
-    const encoder = this.#encoders[destination?.topic_index ?? -1];
+    const encoder = this.#encoders.get(destination?.trades_index ?? -1);
     if (destination === undefined || encoder === undefined) throw this.#unprepared(trade.exchange);
     this.#refuseBeyondBound();
-    const { topic_index } = destination;
+    const { trades_index: topic_index } = destination;
     const key = keyOf(destination, trade);
     if (!this.#writer.addTrade(topic_index, key, trade, encoder)) {
       this.closeAll();
@@ -214,7 +244,7 @@ export class Outbox implements RecordSink {
   addDeadLetter(letter: DeadLetter): void {
     // What an unreadable item calls its symbol may be anything, and a key has a bound.
     const symbol = letter.native_symbol?.slice(0, symbol_chars_max).toWellFormed() ?? null;
-    const topic_index = this.topics.length - 1;
+    const topic_index = this.#dead_letters_index;
     this.#requireSchemaId(topic_index);
     const value = this.#encodeLetter({ ...letter, native_symbol: symbol });
     this.#addEncoded(topic_index, recordKey(letter.exchange, symbol ?? ""), value);
@@ -222,7 +252,7 @@ export class Outbox implements RecordSink {
 
   /** Takes an event. */
   addEvent(event: FeedEvent): void {
-    const topic_index = this.topics.length - 2;
+    const topic_index = this.#events_index;
     const value = encodeEvent(this.#requireSchemaId(topic_index), event);
     this.#addEncoded(topic_index, recordKey(event.exchange, event.native_symbol ?? ""), value);
   }
@@ -236,8 +266,7 @@ export class Outbox implements RecordSink {
   openFrames(session: FrameSession): FrameLog {
     const destination = this.#destinations.get(session.exchange);
     if (destination === undefined) throw this.#unprepared(session.exchange);
-    const topic_index = this.#options.exchanges.length + destination.topic_index;
-    const source = createFrameSource(session, topic_index);
+    const source = createFrameSource(session, destination.frames_index);
     return { add: (entry) => this.#addFrame(source, entry), close: () => {} };
   }
 
@@ -295,6 +324,8 @@ export class Outbox implements RecordSink {
     this.#dispatch.attach(transport);
     this.#dispatch.pump();
     this.closeAged();
+    // What was on disk may have come into memory.
+    this.#pressure.update(this.#heldBytes());
     for (const listener of this.#listeners) listener.attached();
     return attachment;
   }
@@ -327,26 +358,69 @@ export class Outbox implements RecordSink {
 
   /** Whether nothing is left that is not settled. */
   get is_empty(): boolean {
-    const { in_flight_records, queued_records } = this.#dispatch;
-    return in_flight_records + queued_records === 0 && this.#writer.is_empty;
+    return this.#dispatch.is_empty && this.#writer.is_empty;
+  }
+
+  /** Whether records wait on disk. */
+  get is_spilling(): boolean {
+    return this.#dispatch.backlog.spilled_records > 0;
+  }
+
+  /** Why the disk does not take what it should; null while it does. */
+  get spill_error(): string | null {
+    return this.#dispatch.backlog.refusal;
+  }
+
+  /** For how long the oldest batch has been with the port, milliseconds; 0 where none is. */
+  get oldest_in_flight_ms(): number {
+    return this.#dispatch.oldest_ms;
+  }
+
+  /**
+   * Writes to disk all that the broker has not acknowledged, so that the next process finds it.
+   *
+   * @returns Whether all of it is there.
+   */
+  storeAll(): boolean {
+    this.closeAll();
+    return this.#dispatch.storeAll();
+  }
+
+  /**
+   * To be called now and then: what was spilled becomes safe from a power cut.
+   *
+   * @param free_bytes Free space on the disk of the spill.
+   */
+  tend(free_bytes: number): void {
+    const { backlog } = this.#dispatch;
+    this.#pressure.updateDisk(free_bytes);
+    backlog.is_disk_low = this.#pressure.is_disk_low;
+    this.#dispatch.relieve();
+    backlog.sync();
+    this.#pressure.update(this.#heldBytes());
   }
 
   /** The accounts and what else the status tree shows of the producer. */
   figures(): Figures {
     const [p50_us, p99_us] = [this.latency.percentile(0.5), this.latency.percentile(0.99)];
     const at_us = this.#last_acknowledged_us;
+    const { backlog } = this.#dispatch;
     return {
       received_total: this.#received,
       acknowledged_total: this.#acknowledged,
       in_flight: this.#dispatch.in_flight_records,
-      buffered: this.#dispatch.queued_records + this.#writer.count,
+      buffered: backlog.records + this.#writer.count,
+      spilled: backlog.spilled_records,
       dead_lettered_total: this.#dead_lettered,
       discarded_total: this.#discarded,
       overflowed_total: this.#overflowed,
       batches_total: this.#batches,
       frames_total: this.#frames,
       buffered_bytes: this.#heldBytes(),
+      spilled_bytes: backlog.spilled_bytes,
+      spill_error: this.spill_error,
       is_full: this.is_full,
+      pressure_reason: this.#pressure.reason,
       acknowledging: this.#dispatch.is_acknowledging,
       last_acknowledged_at: at_us === null ? null : new Date(at_us / 1_000).toISOString(),
       latency_p50_ms: p50_us === null ? null : p50_us / 1_000,
@@ -362,9 +436,10 @@ export class Outbox implements RecordSink {
    */
   check(): void {
     const { accounts, first_position } = this.#dispatch.count();
-    const { in_flight_records, queued_records } = this.#dispatch;
+    const { backlog, in_flight_records } = this.#dispatch;
     const settled = this.#acknowledged + this.#dead_lettered;
-    const held = in_flight_records + queued_records + this.#writer.count;
+    const waiting = backlog.records + backlog.spilled_records + this.#writer.count;
+    const held = in_flight_records + waiting;
     const { last, through } = this.#settlement;
     const all = [
       ...accounts,
@@ -382,7 +457,7 @@ export class Outbox implements RecordSink {
 
   #addEncoded(topic_index: number, symbol_key: string, value: Buffer): void {
     // Events say what is lost when nothing more is taken: they still are, within a reserve.
-    const is_event = topic_index === this.topics.length - 2;
+    const is_event = topic_index === this.#events_index;
     this.#refuseBeyondBound(is_event ? events_reserve_bytes : 0);
     const key = Buffer.from(symbol_key);
     if (!this.#writer.addRecord(topic_index, key, value)) {
@@ -489,9 +564,9 @@ export class Outbox implements RecordSink {
     else this.#dead_lettered += taken;
     this.#settlement.settle(batch.position);
     if (taken > 0) this.#measure(batch);
-    this.#pressure.update(this.#heldBytes());
     this.#dispatch.pump();
     this.closeAged();
+    this.#pressure.update(this.#heldBytes());
     if (this.is_empty) for (const listener of this.#listeners) listener.emptied();
   }
 
@@ -501,7 +576,7 @@ export class Outbox implements RecordSink {
    */
   #refuse(batch: Batch, { index, reason }: Refusal): void {
     const { topic_index, value } = readRecord(batch, index);
-    const kind = this.#kinds[topic_index] ?? "dead_letter";
+    const kind = kindOf(this.topics[topic_index] ?? dead_letters_topic);
     if (kind === "dead_letter") {
       this.#dead_lettered += 1;
       this.#discarded += 1;
@@ -514,7 +589,7 @@ export class Outbox implements RecordSink {
     const { position } = batch;
     const label = { id: this.#takeId(), position, outcome: "dead_lettered" } as const;
     this.#settlement.hold(position);
-    this.#enqueue(batchOf(label, this.topics.length - 1, key, letter));
+    this.#enqueue(batchOf(label, this.#dead_letters_index, key, letter));
   }
 
   #measure({ received_us }: Batch): void {
@@ -531,7 +606,8 @@ export class Outbox implements RecordSink {
 
   #encodeLetter(letter: DeadLetterRecord): Buffer {
     const payload = letter.payload.subarray(0, payload_bytes_max);
-    return encodeDeadLetter(this.#requireSchemaId(this.topics.length - 1), { ...letter, payload });
+    const schema_id = this.#requireSchemaId(this.#dead_letters_index);
+    return encodeDeadLetter(schema_id, { ...letter, payload });
   }
 
   #heldBytes(): number {
@@ -545,6 +621,21 @@ export class Outbox implements RecordSink {
       `Cannot take a record: the outbox holds ${this.#heldBytes()} of at most ` +
         `${this.#options.buffer_bytes_max} bytes`,
     );
+  }
+
+  /**
+   * Takes over what an earlier process left on disk: its ids, its records, and one position for
+   * all of it, before every other.
+   */
+  #takeFound(found: readonly SpilledBatch[]): number {
+    if (found.length === 0) return 0;
+    const position = this.#settlement.take();
+    for (const { id, count } of found) {
+      this.#next_id = Math.max(this.#next_id, id + 1);
+      this.#received += count;
+    }
+    for (let held = 1; held < found.length; held += 1) this.#settlement.hold(position);
+    return position;
   }
 
   #takeId(): number {
@@ -563,6 +654,18 @@ export class Outbox implements RecordSink {
     const why = this.#schema_ids.length === 0 ? "schema ids are not known yet" : "it has no topic";
     return new Error(`Cannot take a record for ${destination}: ${why}`);
   }
+}
+
+function withDefaults(options: OutboxOptions): Required<OutboxOptions> {
+  const defaults = {
+    batch_bytes_max: 512 * 2 ** 10,
+    window_batches_max: 64,
+    window_bytes_max: Math.min(8 * 2 ** 20, options.buffer_bytes_max * head_share),
+    spill: null,
+    spill_bytes_max: 0,
+    disk_free_min: 0,
+  };
+  return { ...defaults, ...options };
 }
 
 function keyOf({ keys }: Destination, trade: Trade): Buffer {

@@ -4,7 +4,10 @@
  *
  * A broker that cannot take records is an operating error: the process says so and ends, and a new
  * one is started here, for ever, with capped, jittered backoff. A process that ends in any other
- * way is a crash, and the supervisor's. Either way the outbox sends again, in order.
+ * way is a crash, and the supervisor's. So is one that is stuck: it says nothing at all, not even
+ * its heartbeat. One whose records stay unacknowledged for a minute is replaced as if it had said
+ * that Kafka is away, which a new client finds out sooner than an old one. Whatever it was, the
+ * outbox sends again, in order.
  *
  * @module
  */
@@ -38,10 +41,19 @@ export interface KafkaPortInput {
 
 const script = fileURLToPath(new URL("./kafka_port.cjs", import.meta.url));
 const backoff = { base_ms: 250, cap_ms: 10_000 } as const;
+/** Between two looks at a process. */
+const look_ms = 1_000;
+/**
+ * Looks without a line from it, not milliseconds: while this process itself was stopped, or the
+ * machine asleep, nobody could have heard it.
+ */
+const silent_looks_max = 15;
+const unacknowledged_ms_max = 60_000;
 
 /** What the process said on one line of stdout. */
 type PortLine =
   | { readonly kind: "ready" }
+  | { readonly kind: "heartbeat" }
   | {
       readonly kind: "acknowledged";
       readonly batch_id: number;
@@ -53,6 +65,7 @@ type PortLine =
 /** Reads a line of the protocol. */
 export function readPortLine(line: string): PortLine {
   if (line === "R") return { kind: "ready" };
+  if (line === "H") return { kind: "heartbeat" };
   if (line.startsWith("F ")) return { kind: "failed", reason: line.slice(2) };
   const match = /^A (\d+)(?: (\d+:[a-z_]+(?:,\d+:[a-z_]+)*))?$/.exec(line);
   if (match === null) return { kind: "unknown", line };
@@ -79,6 +92,10 @@ class PortOwner {
   #attachment: Attachment | null = null;
   /** Why the broker could not take records, where the process said so. */
   #failure: string | null = null;
+  /** Why the process was killed here. */
+  #crash: string | null = null;
+  #silent_looks = 0;
+  #cancelLook: (() => void) | null = null;
   #attempt = 0;
   #is_stopping = false;
   #is_over = false;
@@ -96,6 +113,8 @@ class PortOwner {
     const { report, signal } = this.#incarnation;
     this.#cancelRetry = null;
     this.#failure = null;
+    this.#crash = null;
+    this.#silent_looks = 0;
     report.state = "connecting";
     const port = spawnPort({
       name: "kafka_port",
@@ -110,6 +129,8 @@ class PortOwner {
     report.pid = port.pid;
     const config = { properties: producerProperties(cluster), topics: outbox.topics };
     port.write(`${JSON.stringify(config)}\n`);
+    this.#cancelLook?.();
+    this.#look();
   }
 
   /** Ends the process's stdin: it settles what it holds, then ends. */
@@ -127,6 +148,7 @@ class PortOwner {
   /** The incarnation is over, however it ended. */
   letGo(): void {
     this.#is_over = true;
+    this.#cancelLook?.();
     this.#cancelRetry?.();
     this.#port?.kill();
   }
@@ -140,7 +162,25 @@ class PortOwner {
     }
   }
 
+  /** Looks once a second whether the process is alive and Kafka acknowledges. */
+  #look(): void {
+    const { after, outbox } = this.#input;
+    this.#cancelLook = after(look_ms, () => {
+      this.#silent_looks += 1;
+      if (this.#silent_looks > silent_looks_max) {
+        this.#crash = `kafka_port is stuck: it has said nothing for ${silent_looks_max} s`;
+      } else if (outbox.oldest_in_flight_ms > unacknowledged_ms_max) {
+        this.#failure = `no acknowledgement for ${unacknowledged_ms_max / 1_000} s`;
+      } else {
+        this.#look();
+        return;
+      }
+      this.#port?.kill();
+    });
+  }
+
   #take(line: PortLine): void {
+    this.#silent_looks = 0;
     if (line.kind === "ready") {
       const port = this.#port;
       this.#attachment = this.#input.outbox.attach({ send: (packet) => void port?.write(packet) });
@@ -151,19 +191,20 @@ class PortOwner {
       this.#attachment?.acknowledge(line.batch_id, line.refusals);
     } else if (line.kind === "failed") {
       this.#failure = line.reason;
-    } else {
+    } else if (line.kind === "unknown") {
       this.#input.log.warn(`Kafka port: ${line.line}`);
     }
   }
 
   #end(exit: PortExit): void {
+    this.#cancelLook?.();
     this.#attachment?.detach();
     this.#attachment = null;
     this.#incarnation.report.pid = null;
     if (this.#is_over) return;
     if (this.#is_stopping) this.#incarnation.exit({ kind: "normal" });
-    else if (this.#failure === null) this.#incarnation.exit({ kind: "crash", reason: exit.reason });
-    else this.#retry(this.#failure);
+    else if (this.#failure !== null) this.#retry(this.#failure);
+    else this.#incarnation.exit({ kind: "crash", reason: this.#crash ?? exit.reason });
   }
 
   #retry(reason: string): void {

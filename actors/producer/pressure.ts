@@ -1,7 +1,8 @@
 /**
- * Whether the outbox is full, with a memory: full at three quarters of the bound, relieved at
- * half. What closes its sockets because of it needs the room between the two to settle, and the
- * last quarter takes what is already on its way.
+ * Whether no more records should come, with a memory: full at three quarters of the bound of
+ * memory, relieved at half. What closes its sockets because of it needs the room between the two
+ * to settle, and the last quarter takes what is already on its way. A disk with too little room is
+ * full as well, whatever is in memory: the broker and the lake need what is left of it.
  *
  * @module
  */
@@ -10,38 +11,74 @@ import type { PressureListener } from "../messages.ts";
 
 const full_share = 0.75;
 const relieved_share = 0.5;
+/** A disk is well again with so much more than what must be free. */
+const disk_relieved_share = 1.0625;
+
+/** The bounds that pressure is about. */
+export interface PressureOptions {
+  readonly buffer_bytes_max: number;
+  /** Below this much free space the disk is full. */
+  readonly disk_free_min: number;
+}
 
 /** The state of pressure and its listeners. */
 export class Pressure {
+  readonly #options: PressureOptions;
   readonly #listeners = new Set<PressureListener>();
-  readonly #bytes_max: number;
+  #is_memory_full = false;
+  #is_disk_low = false;
   #is_full = false;
 
-  constructor(bytes_max: number) {
-    this.#bytes_max = bytes_max;
+  constructor(options: PressureOptions) {
+    this.#options = options;
   }
 
   get is_full(): boolean {
     return this.#is_full;
   }
 
+  /** Whether the disk has too little room. */
+  get is_disk_low(): boolean {
+    return this.#is_disk_low;
+  }
+
+  /** Why no more records should come; null where they may. */
+  get reason(): string | null {
+    if (this.#is_disk_low) return "the disk is nearly full";
+    return this.#is_memory_full ? "the buffers are full" : null;
+  }
+
   /** Adds a listener, which is told at once where it is already full; returns its removal. */
   listen(listener: PressureListener): () => void {
     this.#listeners.add(listener);
-    if (this.#is_full) listener.full();
+    if (this.reason !== null) listener.full(this.reason);
     return () => {
       this.#listeners.delete(listener);
     };
   }
 
-  /** Takes the bytes now held; listeners hear only of a change. */
+  /** Takes the bytes now held in memory; listeners hear only of a change. */
   update(bytes: number): void {
-    if (!this.#is_full && bytes >= this.#bytes_max * full_share) {
-      this.#is_full = true;
-      for (const listener of this.#listeners) listener.full();
-    } else if (this.#is_full && bytes <= this.#bytes_max * relieved_share) {
-      this.#is_full = false;
-      for (const listener of this.#listeners) listener.relieved();
+    const share = this.#is_memory_full ? relieved_share : full_share;
+    const bound_bytes = this.#options.buffer_bytes_max * share;
+    this.#is_memory_full = this.#is_memory_full ? bytes > bound_bytes : bytes >= bound_bytes;
+    if (this.#is_memory_full !== this.#is_full) this.#tell();
+  }
+
+  /** Takes the bytes now free on disk. */
+  updateDisk(free_bytes: number): void {
+    const { disk_free_min } = this.#options;
+    this.#is_disk_low = free_bytes < disk_free_min * (this.#is_disk_low ? disk_relieved_share : 1);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const { reason } = this;
+    if ((reason !== null) === this.#is_full) return;
+    this.#is_full = reason !== null;
+    for (const listener of this.#listeners) {
+      if (reason === null) listener.relieved();
+      else listener.full(reason);
     }
   }
 }

@@ -7,8 +7,9 @@
  * waiting_for_port <-> flowing        either, on stop:  draining -> drained
  * ```
  *
- * Draining ends when the broker has acknowledged everything; how long it may take is the
- * supervisor's deadline.
+ * Draining ends when the broker has acknowledged everything. What it has not acknowledged after a
+ * while goes to disk, where the next start finds it; how long both may take is the supervisor's
+ * deadline.
  *
  * @module
  */
@@ -17,6 +18,7 @@ import { fromCallback, setup } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
 import type { After } from "../port/timers.ts";
 import { crashOf } from "../settings/exit.ts";
+import type { Log } from "../settings/log.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** What the producer needs. */
@@ -26,6 +28,9 @@ export interface ProducerInput {
   readonly outbox: Outbox;
   /** Timers: `afterOnHost` in operation. */
   readonly after: After;
+  /** Free space on the disk of the spill. */
+  readonly freeBytes: () => number;
+  readonly log: Log;
 }
 
 type OutboxEvent =
@@ -34,11 +39,16 @@ type OutboxEvent =
   | { readonly type: "outbox.emptied" };
 
 const report_ms = 500;
+/** How long a drain waits for Kafka before it uses the disk. */
+const store_after_ms = 3_000;
+const store_again_ms = 500;
 const reports_per_window = 120;
 
 /** Listens to the outbox, closes batches by age, reports figures and checks the accounts. */
 const watcher = fromCallback<{ type: "none" }, ProducerInput>(({ input, sendBack }) => {
-  const { incarnation, outbox, after } = input;
+  const { incarnation, outbox, after, log } = input;
+  let was_spilling = false;
+  let last_error: string | null = null;
   let cancelFlush: (() => void) | null = null;
   let cancelReport: (() => void) | null = null;
   let reports = 0;
@@ -61,7 +71,22 @@ const watcher = fromCallback<{ type: "none" }, ProducerInput>(({ input, sendBack
     cancelFlush?.();
     cancelFlush = after(delay_ms, guarded(flush));
   }
+  /** Says what the disk does once, and once when it is over. */
+  function tend(): void {
+    outbox.tend(input.freeBytes());
+    const { is_spilling, spill_error } = outbox;
+    if (is_spilling !== was_spilling) {
+      if (is_spilling) log.warn("Kafka does not keep up: records wait on disk");
+      else log.info("Kafka has what waited on disk");
+      was_spilling = is_spilling;
+    }
+    if (spill_error !== null && last_error === null) {
+      log.error(`Records cannot wait on disk: ${spill_error}`);
+    }
+    last_error = spill_error;
+  }
   function report(): void {
+    tend();
     outbox.check();
     Object.assign(incarnation.report.figures, outbox.figures());
     reports += 1;
@@ -101,6 +126,7 @@ export const producerMachine = setup({
   guards: {
     isAttached: ({ context }) => context.outbox.is_attached,
     isEmpty: ({ context }) => context.outbox.is_empty,
+    isStored: ({ context }) => context.outbox.storeAll(),
   },
   actions: {
     show: ({ context }, state: string) => {
@@ -128,6 +154,14 @@ export const producerMachine = setup({
     draining: {
       entry: [{ type: "show", params: "draining" }, "closeAll"],
       always: { guard: "isEmpty", target: "drained" },
+      initial: "acknowledging",
+      states: {
+        acknowledging: { after: { [store_after_ms]: "storing" } },
+        storing: {
+          always: { guard: "isStored", target: "#producer.drained" },
+          after: { [store_again_ms]: { target: "storing", reenter: true } },
+        },
+      },
       on: {
         "outbox.emptied": { guard: "isEmpty", target: "drained" },
         // A second stop is the first one again.

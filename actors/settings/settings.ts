@@ -61,6 +61,8 @@ export interface Settings {
   readonly flush_count: number;
   readonly flush_ms: number;
   readonly buffer_bytes_max: number;
+  /** Most bytes of records that wait on disk while Kafka is away; 0: none do. */
+  readonly spill_bytes_max: number;
   readonly disk_free_min: number;
   /** How long ids may be missing before they are a gap: some trades come late. */
   readonly gap_grace_ms: number;
@@ -114,6 +116,7 @@ export function readSettings(
     flush_count: read.integer("K2_FLUSH_COUNT", { min: 1, max: 10_000 }) ?? 500,
     flush_ms: read.integer("K2_FLUSH_MS", { min: 0, max: 10_000 }) ?? 2,
     buffer_bytes_max: read.bytes("K2_BUFFER_BYTES_MAX", buffer_bytes_min) ?? 64 * 2 ** 20,
+    spill_bytes_max: read.bytes("K2_SPILL_BYTES_MAX", 0) ?? 4 * 2 ** 30,
     disk_free_min: read.bytes("K2_DISK_FREE_MIN", 0) ?? 2 * 2 ** 30,
     gap_grace_ms: read.integer("K2_GAP_GRACE_MS", { min: 0, max: 600_000 }) ?? 1_000,
     backfill_hours_max: read.integer("K2_BACKFILL_HOURS_MAX", { min: 0, max: 87_600 }) ?? 24,

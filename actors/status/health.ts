@@ -179,10 +179,21 @@ function judgeBackfiller({ figures }: StatusNode): Verdict {
 }
 
 function judgeProducer({ figures, state }: StatusNode): Verdict {
-  if (figures.is_full === true) return { status: "fail", reason: "its buffers are full" };
-  if (figures.acknowledging === false || state === "waiting_for_port") {
-    return { status: "fail", reason: `Kafka does not acknowledge: the producer is ${state}` };
+  const { acknowledging, pressure_reason, spill_error } = figures;
+  if (typeof pressure_reason === "string") {
+    return { status: "fail", reason: `takes no more records: ${pressure_reason}` };
   }
+  const spilled = numberOf(figures.spilled);
+  const waiting = spilled === 0 ? "" : `; ${spilled} records wait on disk`;
+  if (acknowledging === false || state === "waiting_for_port") {
+    const reason = `Kafka does not acknowledge: the producer is ${state}${waiting}`;
+    return { status: "fail", reason };
+  }
+  const faults = [
+    ...(spilled === 0 ? [] : [`${spilled} records wait on disk`]),
+    ...(typeof spill_error === "string" ? [`the disk takes no records: ${spill_error}`] : []),
+  ];
+  if (faults.length > 0) return { status: "warn", reason: faults.join(", and ") };
   return { status: "pass", reason: "Kafka acknowledges" };
 }
 

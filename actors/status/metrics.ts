@@ -80,6 +80,8 @@ export const figure_metrics: readonly FigureMetric[] = [
   gauge("k2_producer_in_flight", "Sent, not acknowledged", producer, /^in_flight$/),
   gauge("k2_producer_buffered", "Records not yet sent", producer, /^buffered$/),
   gauge("k2_producer_buffered_bytes", "Bytes held", producer, /^buffered_bytes$/),
+  gauge("k2_producer_spilled", "Records that wait on disk", producer, /^spilled$/),
+  gauge("k2_producer_spilled_bytes", "Bytes on disk", producer, /^spilled_bytes$/),
   gauge("k2_producer_acknowledging", "Whether Kafka acknowledges", producer, /^acknowledging$/),
   {
     ...gauge(

@@ -52,7 +52,7 @@ function replanted(spec: ChildSpec, replace: (spec: ChildSpec) => ChildSpec): Ch
 const settings = readSettings(process.env, exchanges);
 mkdirSync(settings.data_dir, { recursive: true });
 const now_us = hostClock();
-const outbox = makeOutbox(settings, now_us);
+const outbox = makeOutbox(settings, now_us, null);
 outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic, index) => [topic, index + 1])));
 const log = createLog({
   format: "text",

@@ -1,6 +1,7 @@
 /**
  * Goal: what the feed remembers is there again in the next process, whoever it feeds, what follows
  * an import of history is told from what the live feed missed, and a disk that refuses stops nothing.
+ * What waits on disk for Kafka is taken, as far as it is whole.
  * Method: the real files in a temporary folder, opened again by one process after the other.
  */
 
@@ -11,9 +12,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exchanges } from "../../actors/exchanges/mod.ts";
 import type { FeedEvent } from "../../actors/messages.ts";
+import { Outbox } from "../../actors/producer/outbox.ts";
+import { openSpillStore } from "../../actors/producer/spill_store.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
-import { openFeedMemory } from "../../supervisors/feed_memory.ts";
+import { openFeedMemory, recallSpilled } from "../../supervisors/feed_memory.ts";
 import { fakeLog } from "../actors/connection/fake_exchange.ts";
+import { tradeOf } from "../actors/producer/records.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "k2-memory-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -137,4 +141,68 @@ test("a disk that refuses stops neither requests nor events", () => {
   expect([continuity.openGaps().length, requests.figures().weight_used]).toEqual([1, 25]);
   for (const other of others) other.close();
   memory.close();
+});
+
+/** Leaves trades on disk as a process does that ends without Kafka. */
+function leaveOnDisk(path: string, ids: readonly number[]): void {
+  const spill = openSpillStore(path);
+  const outbox = new Outbox({
+    exchanges: ["binance", "kraken"],
+    flush_count: 2,
+    flush_ms: 0,
+    buffer_bytes_max: 2 ** 23,
+    spill,
+    spill_bytes_max: 2 ** 30,
+    now_ms: () => 0,
+    now_us: () => 0,
+  });
+  outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic) => [topic, 1])));
+  for (const id of ids) outbox.addTrade(tradeOf("binance", "BTCUSDT", id));
+  outbox.addTrade(tradeOf("kraken", "BTC/USD", 7));
+  expect(outbox.storeAll()).toBe(true);
+  spill.close();
+}
+
+test("trades that wait on disk are taken, and only what is between and behind them is missing", () => {
+  const data_dir = newDirectory();
+  const path = join(data_dir, "spill.db");
+  const first = startProcess(data_dir, "live");
+  first.take(100, 101);
+  expect(first.told()).toEqual([["coverage", 100]]);
+  first.end();
+  leaveOnDisk(path, [101, 102, 103, 104, 107]);
+
+  const second = startProcess(data_dir, "live");
+  const spill = openSpillStore(path);
+  const topics = spill.adoptTopics([]);
+  expect(recallSpilled(second.memory, { spill, topics })).toBe(4);
+  expect(second.continuity.head?.trade_id).toBe(107);
+  second.take(110);
+  expect(second.told()).toEqual([
+    ["gap_opened", 105, "jump"],
+    ["gap_opened", 108, "jump"],
+  ]);
+  spill.close();
+  second.memory.close();
+});
+
+test("a batch that the disk has damaged is missing, and what is whole is not", () => {
+  const data_dir = newDirectory();
+  const path = join(data_dir, "spill.db");
+  const first = startProcess(data_dir, "live");
+  first.take(100);
+  first.told();
+  first.end();
+  leaveOnDisk(path, [101, 102, 103, 104, 105, 106]);
+  const file = new Database(path);
+  file.exec("UPDATE batches SET checksum = checksum + 1 WHERE id = 2");
+  file.close();
+
+  const second = startProcess(data_dir, "live");
+  const spill = openSpillStore(path);
+  expect(spill.damaged).toBe(2);
+  recallSpilled(second.memory, { spill, topics: spill.adoptTopics([]) });
+  expect(second.told()).toEqual([["gap_opened", 103, "jump"]]);
+  spill.close();
+  second.memory.close();
 });

@@ -1,7 +1,8 @@
 /**
  * Goal: whatever the tree and whoever crashes, children stop and start in exactly OTP's order.
- * Method: random trees of the real machines and random crashes, ends and pauses from a seed, each
- * compared with a reference model: a dozen lines of plain recursion over the same specs.
+ * Method: random trees of the real machines, to which children come and from which they go, and
+ * random crashes, ends and pauses from a seed, each compared with a reference model: plain recursion
+ * over the same specs.
  */
 
 import { expect, test } from "bun:test";
@@ -18,12 +19,16 @@ const tick_ms = 1_000;
 const restarts = ["permanent", "permanent", "transient", "temporary"] as const;
 
 test(`${seeds} random trees behave as the reference model`, () => {
+  const kinds = ["crash", "crash", "crash", "normal", "normal", "normal", "fatal"] as const;
   let restarted = 0;
+  let moved = 0;
   let escalations = 0;
   for (let seed = 1; seed <= seeds; seed += 1) {
     const random = mulberry32(seed);
     let spec: SupervisorSpec | undefined;
+    let makeChild: Child | undefined;
     const family = startFamily((child) => {
+      makeChild = child;
       spec = randomSupervisor(random, child, 0);
       return spec;
     });
@@ -36,12 +41,25 @@ test(`${seeds} random trees behave as the reference model`, () => {
       if (leaf === undefined || dice < 0.3) {
         family.clock.increment(tick_ms);
         model.tick();
-      } else if (dice < 0.8) {
-        family.crash(`root/${leaf}`);
-        model.end(leaf, "crash");
+      } else if (dice < 0.45) {
+        moved += 1;
+        const path = `root/${leaf}`;
+        const above = path.slice(0, path.lastIndexOf("/"));
+        const id = path.slice(above.length + 1);
+        if (random() < 0.5) {
+          family.tree.actor.system.get(above)?.send({ type: "remove_child", id });
+          model.remove(leaf);
+        } else {
+          const added = makeChild!(`n${step}`, { restart: pick(random, restarts) });
+          family.tree.actor.system.get(above)?.send({ type: "add_child", spec: added });
+          model.add(leaf, added);
+        }
       } else {
-        family.exit(`root/${leaf}`, { kind: "normal" });
-        model.end(leaf, "normal");
+        const kind = pick(random, kinds);
+        if (kind === "crash") family.crash(`root/${leaf}`);
+        else if (kind === "normal") family.exit(`root/${leaf}`, { kind });
+        else family.exit(`root/${leaf}`, { kind, reason: "it cannot go on" });
+        model.end(leaf, kind);
       }
       const log = model.news();
       expect({ seed, step, log: family.news() }).toEqual({ seed, step, log });
@@ -59,6 +77,7 @@ test(`${seeds} random trees behave as the reference model`, () => {
   // The test has seen something.
   expect(restarted).toBeGreaterThan(seeds);
   expect(escalations).toBeGreaterThan(seeds / 4);
+  expect(moved).toBeGreaterThan(seeds);
 });
 
 function randomSupervisor(random: () => number, child: Child, depth: number): SupervisorSpec {
@@ -118,19 +137,22 @@ function createModel(root_spec: SupervisorSpec) {
 
   function createGroup(spec: SupervisorSpec, self: Member | null): Group {
     const group: Group = { spec, self, members: [], restarts: [] };
-    const prefix = self === null ? "" : `${self.name}/`;
-    group.members = spec.children.map((child) => ({
-      spec: child,
-      name: prefix + child.id,
-      above: group,
+    group.members = spec.children.map((child) => createMember(child, group));
+    return group;
+  }
+
+  function createMember(spec: ChildSpec, above: Group): Member {
+    return {
+      spec,
+      name: `${above.self === null ? "" : `${above.self.name}/`}${spec.id}`,
+      above,
       group: null,
       is_alive: false,
       is_retired: false,
       cools_until: null,
       cool_down: 0,
       up_since: 0,
-    }));
-    return group;
+    };
   }
 
   /** Starts, in order, everybody who should be up. */
@@ -159,10 +181,14 @@ function createModel(root_spec: SupervisorSpec) {
     }
   }
 
-  function end(member: Member, kind: "crash" | "normal"): void {
+  function end(member: Member, kind: "crash" | "normal" | "fatal"): void {
     const { above, spec } = member;
     if (member.group === null) log.push(`-${member.name}`);
     member.is_alive = false;
+    if (kind === "fatal" && spec.cool_down === undefined) {
+      giveUp(above, "fatal");
+      return;
+    }
     if (spec.restart === "temporary" || (spec.restart === "transient" && kind === "normal")) {
       member.is_retired = true;
       return;
@@ -177,7 +203,7 @@ function createModel(root_spec: SupervisorSpec) {
       const recent = above.restarts.filter((at) => at > now - above.spec.window_ms / tick_ms);
       above.restarts = [...recent, now];
       if (above.restarts.length > above.spec.restarts_max) {
-        giveUp(above);
+        giveUp(above, "crash");
         return;
       }
     }
@@ -185,14 +211,15 @@ function createModel(root_spec: SupervisorSpec) {
     fill(above);
   }
 
-  function giveUp(group: Group): void {
+  function giveUp(group: Group, kind: "crash" | "fatal"): void {
     stop(group.members);
     if (group.self === null) is_alive = false;
-    else end(group.self, "crash");
+    else end(group.self, kind);
   }
 
-  function stopDependents({ above, spec }: Member): void {
-    const index = above.spec.children.indexOf(spec);
+  function stopDependents(member: Member): void {
+    const { above } = member;
+    const index = above.members.indexOf(member);
     const first = { one_for_one: Number.POSITIVE_INFINITY, one_for_all: 0, rest_for_one: index }[
       above.spec.strategy
     ];
@@ -219,14 +246,31 @@ function createModel(root_spec: SupervisorSpec) {
     });
   }
 
+  function aliveLeaf(name: string): Member {
+    const found = aliveBelow(root).find((leaf) => leaf.name === name);
+    if (found === undefined) throw new Error(`There is no leaf ${name}`);
+    return found;
+  }
+
   return {
     isAlive: () => is_alive,
     alive: () => aliveBelow(root).map(({ name }) => name),
     news: () => log.splice(0),
     stop: () => stop(root.members),
-    end(name: string, kind: "crash" | "normal") {
-      const member = aliveBelow(root).find((leaf) => leaf.name === name);
-      if (member !== undefined) end(member, kind);
+    end(name: string, kind: "crash" | "normal" | "fatal") {
+      end(aliveLeaf(name), kind);
+    },
+    /** A child comes to the supervisor of that leaf, behind all others. */
+    add(sibling: string, spec: ChildSpec) {
+      const { above } = aliveLeaf(sibling);
+      above.members.push(createMember(spec, above));
+      fill(above);
+    },
+    /** A leaf goes, and nobody depends on it any more. */
+    remove(name: string) {
+      const leaf = aliveLeaf(name);
+      stop([leaf]);
+      leaf.above.members.splice(leaf.above.members.indexOf(leaf), 1);
     },
     tick() {
       now += 1;

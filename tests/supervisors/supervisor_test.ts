@@ -418,6 +418,26 @@ test("children come and go while the supervisor runs", () => {
   expect(node("root").children.map(({ id }) => id)).toEqual(["b", "c"]);
 });
 
+test("a supervisor that starts again has the children of its spec, whoever came or went", () => {
+  const { crash, news, node, tree } = startFamily((child) => ({
+    children: [
+      supervisorChild({
+        id: "s",
+        strategy: "one_for_one",
+        restarts_max: 0,
+        window_ms: 1_000,
+        children: [child("a"), child("b"), child("c")],
+      }),
+    ],
+  }));
+  tree.actor.system.get("root/s")?.send({ type: "remove_child", id: "b" });
+  expect(node("root/s").children.map(({ id }) => id)).toEqual(["a", "c"]);
+  news();
+  crash("root/s/a");
+  expect(news()).toEqual(["-s/a", "-s/c", "+s/a", "+s/b", "+s/c"]);
+  expect(node("root/s").children.map(({ id }) => id)).toEqual(["a", "b", "c"]);
+});
+
 test("by hand: restart with dependents, stop alone, start again; none is counted", async () => {
   const { news, node, tree } = abc("rest_for_one");
   expect(await tree.send("root/b", "restart")).toBe(null);

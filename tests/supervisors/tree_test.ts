@@ -73,7 +73,7 @@ function plant(
     { K2_DATA_DIR: data_dir, K2_BINANCE_SYMBOLS: symbols.join(",") },
     exchanges,
   );
-  const outbox = makeOutbox(settings, () => 0);
+  const outbox = makeOutbox(settings, () => 0, null);
   const clocks = { now_us: () => 0, monotonic_ms: () => 0 };
   const memory = openFeedMemory({
     feeding,

@@ -275,7 +275,7 @@ test("the budget is kept, and what waits for it is said", async () => {
 
 test("with full buffers no page is asked for, and it goes on when there is room", async () => {
   const rig = await withHole({ last: 50, streamed: [1, 50] });
-  for (const listener of rig.listeners) listener.full();
+  for (const listener of rig.listeners) listener.full("the buffers are full");
   await rig.advance(5_000);
   expect(rig.report.state).toBe("paused");
   expect(rig.urls().filter((url) => url.startsWith("/trades"))).toEqual([]);

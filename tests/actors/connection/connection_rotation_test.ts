@@ -268,7 +268,7 @@ test("where the first ends while the second waits for its turn, all begins anew"
 
 test("full buffers and stop close both sockets", async () => {
   const pressed = await rotate();
-  for (const listener of pressed.pressure) listener.full();
+  for (const listener of pressed.pressure) listener.full("the buffers are full");
   expect(open(pressed)).toEqual([false, false]);
   expect(pressed.report.state).toBe("paused");
   const stopped = await rotate();

@@ -302,7 +302,7 @@ test("a silent socket is pinged at half time and replaced in the end", async () 
 
 test("full buffers close the socket on purpose until there is room", async () => {
   const { clock, pressure, report, sockets } = await stream();
-  for (const listener of pressure) listener.full();
+  for (const listener of pressure) listener.full("the buffers are full");
   expect([report.state, sockets[0]?.is_open]).toEqual(["paused", false]);
   clock.increment(3_600_000);
   expect(sockets).toHaveLength(1);
@@ -314,7 +314,7 @@ test("full buffers close the socket on purpose until there is room", async () =>
 test("a connection that waits does not open a socket while the buffers are full", async () => {
   const { clock, latest, pressure, report, sockets } = await stream();
   latest().closed(lost("the connection was lost"));
-  for (const listener of pressure) listener.full();
+  for (const listener of pressure) listener.full("the buffers are full");
   clock.increment(250);
   expect([report.state, sockets.length]).toEqual(["paused", 1]);
   for (const listener of pressure) listener.relieved();
@@ -323,7 +323,7 @@ test("a connection that waits does not open a socket while the buffers are full"
 
 test("a connection that starts while the buffers are full opens no socket", async () => {
   const { loaded, pressure, report, sockets } = start({});
-  for (const listener of pressure) listener.full();
+  for (const listener of pressure) listener.full("the buffers are full");
   await loaded();
   expect([report.state, sockets.length]).toEqual(["paused", 0]);
 });

@@ -99,6 +99,8 @@ async function startFeed() {
     incarnation,
     outbox,
     after: afterOnHost,
+    freeBytes: () => Number.POSITIVE_INFINITY,
+    log,
   }));
   async function end(): Promise<void> {
     producer.stop();
@@ -363,7 +365,7 @@ test("topics that exist are success, and a schema that is refused ends the start
       throw attempts === 1 ? new Error("it is away") : new FailureError("it is incompatible");
     },
   });
-  expect(await refused.exited).toEqual({ kind: "crash", reason: "it is incompatible" });
+  expect(await refused.exited).toEqual({ kind: "fatal", reason: "it is incompatible" });
   expect(refused.lines.join("")).toContain("it is away; trying again");
 }, 60_000);
 

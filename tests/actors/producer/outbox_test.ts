@@ -29,6 +29,7 @@ function createOutbox(options: Partial<OutboxOptions> = {}) {
     flush_count: 5,
     flush_ms: 10,
     buffer_bytes_max: 2 ** 20,
+    window_bytes_max: 2 ** 23,
     now_ms: () => time.now_ms,
     now_us: () => 1_787_746_341_000_000,
     ...options,

@@ -29,7 +29,7 @@ function start(body: (file: string) => string) {
     flush_count: 1,
     flush_ms: 1,
     buffer_bytes_max: 2 ** 20,
-    now_ms: () => 0,
+    now_ms: () => clock.now(),
     now_us: () => 0,
   });
   outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic) => [topic, 1])));
@@ -61,6 +61,7 @@ test("readPortLine() reads the protocol and nothing else", () => {
       { index: 7, reason: "record_invalid" },
     ],
   });
+  expect(readPortLine("H")).toEqual({ kind: "heartbeat" });
   expect(readPortLine("F -195 away")).toEqual({ kind: "failed", reason: "-195 away" });
   for (const line of ["", "A", "A x", "A 1 2", "A 1 0:", "ready", "R "]) {
     expect(readPortLine(line)).toEqual({ kind: "unknown", line });
@@ -133,4 +134,40 @@ test("a port stops while it waits for Kafka, and while it connects", async () =>
   const connecting = start(() => "cat >/dev/null");
   connecting.port.stop();
   expect(await connecting.port.exited).toEqual({ kind: "normal" });
+});
+
+test("a process that says nothing any more, not even its heartbeat, is stuck: a crash", async () => {
+  const { port, clock, file } = start(
+    (name) => `echo R; while [ ! -f ${name}.quiet ]; do echo H; sleep 0.01; done; cat >/dev/null`,
+  );
+  await port.ready;
+  // As long as it speaks, no look is one too many.
+  for (let looks = 0; looks < 40; looks += 1) {
+    clock.increment(1_000);
+    await Bun.sleep(20);
+  }
+  expect(port.report.state).toBe("connected");
+  writeFileSync(`${file}.quiet`, "");
+  await Bun.sleep(50);
+  for (let looks = 0; looks < 16; looks += 1) clock.increment(1_000);
+  expect(await port.exited).toEqual({
+    kind: "crash",
+    reason: "kafka_port is stuck: it has said nothing for 15 s",
+  });
+});
+
+test("a process whose records stay unacknowledged is replaced, and they go to the next", async () => {
+  const { port, clock, lines, outbox } = start(
+    (name) => `echo R; (while :; do echo H; sleep 0.01; done) & \
+      if [ -f ${name}.1 ]; then head -c 4 >/dev/null; echo A 1; fi; touch ${name}.1; cat >/dev/null`,
+  );
+  await port.ready;
+  outbox.addTrade(tradeOf("kraken", "A", 1));
+  for (let seconds = 0; seconds < 62; seconds += 1) {
+    clock.increment(1_000);
+    await Bun.sleep(15);
+  }
+  await until(() => outbox.is_empty);
+  expect(lines.join("")).toContain("no acknowledgement for 60 s");
+  port.kill();
 });

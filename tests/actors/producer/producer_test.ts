@@ -3,30 +3,43 @@
  * Method: the real machine and a real outbox; time moves only when told to.
  */
 
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
+import { join } from "node:path";
 import { SimulatedClock } from "xstate";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { producerMachine } from "../../../actors/producer/producer.ts";
+import type { SpillStore } from "../../../actors/producer/spill.ts";
 import { frameOf, tradeOf } from "./records.ts";
-import { incarnate } from "./rig.ts";
+import { incarnate, keepingLog, temporaryFolder } from "./rig.ts";
+import { openRefusingSpill } from "./spill_rig.ts";
 
-function start() {
+const folder = temporaryFolder();
+afterAll(folder.remove);
+
+function start(spill: SpillStore | null = null) {
+  const { log, lines } = keepingLog();
   const clock = new SimulatedClock();
   const outbox = new Outbox({
     exchanges: ["kraken"],
     flush_count: 100,
     flush_ms: 10,
     buffer_bytes_max: 2 ** 20,
+    spill,
+    spill_bytes_max: 2 ** 20,
+    disk_free_min: 100,
     now_ms: () => clock.now(),
     now_us: () => clock.now() * 1_000,
   });
   outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic) => [topic, 1])));
   const sent: number[] = [];
   const attach = () => outbox.attach({ send: (packet) => sent.push(packet.readUIntLE(4, 6)) });
+  const disk = { free_bytes: 1_000 };
   const incarnateAgain = () =>
     incarnate(producerMachine, (incarnation) => ({
       incarnation,
       outbox,
+      freeBytes: () => disk.free_bytes,
+      log,
       after: (delay_ms: number, callback: () => void) => {
         const timer = clock.setTimeout(callback, delay_ms);
         return () => clock.clearTimeout(timer);
@@ -34,7 +47,8 @@ function start() {
     }));
   let next = 0;
   const add = () => outbox.addTrade(tradeOf("kraken", "BTC/USD", next++));
-  return { clock, outbox, sent, attach, add, producer: incarnateAgain(), incarnateAgain };
+  const producer = incarnateAgain();
+  return { clock, outbox, sent, attach, add, disk, lines, producer, incarnateAgain };
 }
 
 test("the producer is ready once there is a port, and says when it is gone", async () => {
@@ -171,4 +185,48 @@ test("a killed producer lets go of its timers, and the next one goes on with the
   clock.increment(0);
   expect(sent).toEqual([1]);
   expect(outbox.figures()).toMatchObject({ in_flight: 1 });
+});
+
+test("a stop without Kafka leaves everything on disk, as soon as the disk takes it", async () => {
+  const { spill, disk } = openRefusingSpill(join(folder.path, "drain.db"));
+  const { add, attach, clock, outbox, producer } = start(spill);
+  attach();
+  add();
+  producer.stop();
+  disk.refuses_writes = true;
+  clock.increment(3_000);
+  expect(producer.report.state).toBe("draining");
+  disk.refuses_writes = false;
+  clock.increment(500);
+  expect(await producer.exited).toEqual({ kind: "normal" });
+  expect(outbox.figures()).toMatchObject({ in_flight: 1, spilled: 0, acknowledged_total: 0 });
+  spill.close();
+  const next = openRefusingSpill(join(folder.path, "drain.db"));
+  expect(next.spill.found.map(({ count }) => count)).toEqual([1]);
+  next.spill.close();
+});
+
+test("what the disk does is said once, and a disk that is nearly full stops the feed", () => {
+  const { spill, disk } = openRefusingSpill(join(folder.path, "said.db"));
+  const { add, clock, disk: device, lines, outbox } = start(spill);
+  const heard: string[] = [];
+  outbox.onPressure({
+    full: (reason) => heard.push(reason),
+    relieved: () => heard.push("relieved"),
+  });
+  disk.refuses_writes = true;
+  while (Number(outbox.figures().buffered_bytes) < 600_000) add();
+  clock.increment(2_000);
+  disk.refuses_writes = false;
+  clock.increment(2_000);
+  expect(lines.map((line) => line.replace(/^\S+ +\S+ +/, "").trim())).toEqual([
+    "Records cannot wait on disk: database or disk is full",
+    "Kafka does not keep up: records wait on disk",
+  ]);
+  device.free_bytes = 99;
+  clock.increment(500);
+  device.free_bytes = 200;
+  clock.increment(500);
+  expect(heard).toEqual(["the disk is nearly full", "relieved"]);
+  spill.close();
 });
