@@ -57,6 +57,7 @@ export class Backlog {
   #spilled_bytes: number;
   #is_full = false;
   #is_dirty = false;
+  /** Why the disk did not take what it was to take last. */
   #refusal: string | null = null;
   /** Whether the disk has too little room for anything more. */
   is_disk_low = false;
@@ -95,7 +96,9 @@ export class Backlog {
 
   /** Why the disk does not take what it should; null while it does. */
   get refusal(): string | null {
-    return this.#refusal ?? (this.#is_full ? "the spill is full" : null);
+    if (this.#refusal !== null) return this.#refusal;
+    if (this.#is_full) return "the spill is full";
+    return this.#undead.size === 0 ? null : "what Kafka has cannot be taken off the disk";
   }
 
   /** Adds a batch behind all others. */
@@ -138,7 +141,10 @@ export class Backlog {
     const { head_bytes_max, memory_bytes_max, spill } = this.#options;
     if (spill === null) return;
     if (this.#unread.length + this.#tail.length === 0) {
-      if (this.bytes + elsewhere_bytes <= memory_bytes_max) return;
+      if (this.bytes + elsewhere_bytes <= memory_bytes_max) {
+        this.#refusal = null;
+        return;
+      }
       this.#tail = this.#head.splitAfter(head_bytes_max);
     }
     while (this.#tail.length > 0 && this.#writeTail(spill)) {
@@ -153,13 +159,13 @@ export class Backlog {
    * @returns Whether everything is on disk.
    */
   storeAll(in_flight: readonly Batch[]): boolean {
-    const { spill } = this.#options;
+    const { spill, spill_bytes_max } = this.#options;
     const waiting = [...in_flight, ...this.#head.all(), ...this.#tail.all()];
     const missing = waiting.filter(({ id }) => !this.#kept.has(id));
     if (missing.length === 0) return true;
-    if (spill === null || !this.#write(spill, missing)) return false;
+    if (spill === null || spill_bytes_max === 0 || !this.#write(spill, missing)) return false;
     for (const { id, packet } of missing) this.#kept.set(id, packet.length);
-    return this.#attempt(() => spill.sync());
+    return refusalOf(() => spill.sync()) === null;
   }
 
   /** What was written becomes safe from a power cut; what the disk refused is tried again. */
@@ -167,7 +173,7 @@ export class Backlog {
     const { spill } = this.#options;
     if (spill === null) return;
     for (const id of this.#undead) this.#remove(id);
-    if (this.#is_dirty) this.#is_dirty = !this.#attempt(() => spill.sync());
+    if (this.#is_dirty) this.#is_dirty = refusalOf(() => spill.sync()) !== null;
   }
 
   /**
@@ -221,7 +227,8 @@ export class Backlog {
   }
 
   #write(spill: SpillStore, batches: readonly Batch[]): boolean {
-    if (!this.#attempt(() => spill.append(batches))) return false;
+    this.#refusal = refusalOf(() => spill.append(batches));
+    if (this.#refusal !== null) return false;
     this.#spilled_bytes += sum(batches.map(({ packet }) => packet.length));
     this.#is_dirty = true;
     return true;
@@ -256,26 +263,26 @@ export class Backlog {
   /** Takes a batch off the disk, or keeps it in mind: until then it may be sent twice. */
   #remove(id: number): void {
     const bytes = this.#kept.get(id) ?? 0;
-    if (!this.#attempt(() => this.#options.spill?.remove(id))) {
+    const { spill, spill_bytes_max } = this.#options;
+    if (refusalOf(() => spill?.remove(id)) !== null) {
       this.#undead.add(id);
       return;
     }
     this.#undead.delete(id);
     this.#kept.delete(id);
     this.#spilled_bytes -= bytes;
+    this.#is_full &&= this.#spilled_bytes > spill_bytes_max * room_share;
     this.#is_dirty = true;
   }
+}
 
-  /** Whether the disk did it. A disk that refuses is shown and tried again; it stops nothing. */
-  #attempt(step: () => void): boolean {
-    try {
-      step();
-      this.#refusal = null;
-      return true;
-    } catch (error) {
-      this.#refusal = reasonOf(error);
-      return false;
-    }
+/** Why the disk did not do it, or null. One that refuses is tried again, and stops nothing. */
+function refusalOf(step: () => void): string | null {
+  try {
+    step();
+    return null;
+  } catch (error) {
+    return reasonOf(error);
   }
 }
 

@@ -171,6 +171,7 @@ test("a full spill fills memory, which asks for no more; room on disk relieves b
   expect(Number(outbox.figures().buffered_bytes)).toBeLessThan(40_000);
   expect(acknowledgeAll(attach(outbox))).toEqual(range(1, id - 1));
   expect(heard).toEqual(["the buffers are full", "relieved"]);
+  expect(outbox.spill_error).toBeNull();
   outbox.check();
 });
 
@@ -232,6 +233,11 @@ test("storeAll() leaves everything to the next process, what the port had includ
   const without = createOutbox(null);
   add(without, 1, 1);
   expect(without.storeAll()).toBe(false);
+  const unused = newPath();
+  const forbidden = createOutbox(openSpillStore(unused), { spill_bytes_max: 0 });
+  add(forbidden, 1, 100);
+  expect(forbidden.storeAll()).toBe(false);
+  expect(existsSync(unused)).toBe(false);
 });
 
 test("a refused record of a spilled batch becomes a dead letter, behind what waits", () => {
