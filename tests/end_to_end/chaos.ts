@@ -219,6 +219,7 @@ export async function terminateWithoutKafka(chaos: Chaos): Promise<void> {
   const { ground } = chaos;
   await using first = await startFeed(ground);
   await underLoad(first);
+  await recovered(first);
   await ground.broker.kill();
   await underLoad(first);
   // Nothing is traded until the next one streams, so that nothing has to be fetched.
