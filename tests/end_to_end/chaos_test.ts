@@ -28,8 +28,8 @@ afterAll(async () => {
 test.each([
   ["the port is killed four times", chaos.killPort],
   ["the broker is killed and comes back", chaos.killBroker],
-  ["K2 is killed while records wait on disk", chaos.killPlatformWhileSpilling],
   ["K2 is told to end while the broker is away", chaos.terminateWithoutKafka],
+  ["K2 is killed while records wait on disk", chaos.killPlatformWhileSpilling],
 ] as const)(
   "%s, and no trade is lost",
   async (_, harm) => await harm({ ground, away_ms, note: () => {} }),

@@ -45,6 +45,7 @@ async function differences(): Promise<readonly string[]> {
   const account = await accountOf(ground);
   expect(account.markets_count).toBe(6);
   expect(account.trades_count).toBeGreaterThan(1_000);
+  expect(account.frameless).toEqual([]);
   return account.differences;
 }
 

@@ -24,6 +24,8 @@ export interface Account {
   readonly repeats_count: number;
   /** Symbols of exchanges. */
   readonly markets_count: number;
+  /** Records of trades whose frame is not in Kafka. */
+  readonly frameless: readonly string[];
   /** Ids that an exchange could no longer give, as K2 says, in `market:id`. */
   readonly unfillable: ReadonlySet<string>;
   readonly trades: readonly TakenTrade[];
@@ -44,7 +46,8 @@ export async function accountOf(
   const markets = Map.groupBy(trades, ({ exchange, native_symbol }) =>
     [exchange, native_symbol].join(":"),
   );
-  const differences = frameDifferences(trades, frames);
+  const frameless = framelessOf(trades, frames);
+  const differences: string[] = [];
   let trades_count = 0;
   for (const [market, taken] of markets) {
     const listed = await listedFor(ground.simulator.url, taken, until);
@@ -53,11 +56,15 @@ export async function accountOf(
     differences.push(...lacking(market, taken, lost));
     differences.push(...digitDifferences(taken, listed));
     differences.push(...orderDifferences(market, taken));
+    differences.push(...framesLacking(taken, frameless));
   }
   return {
     differences: differences.slice(0, shown_max),
     trades_count,
     repeats_count: trades.length - trades_count,
+    frameless: [...frameless].map(({ message_id, connection_id, frame_sequence }) =>
+      [message_id, connection_id, frame_sequence].join(" "),
+    ),
     markets_count: markets.size,
     unfillable,
     trades,
@@ -136,16 +143,24 @@ function orderDifferences(market: string, taken: readonly TakenTrade[]): string[
   return found;
 }
 
-function frameDifferences(trades: Topics["trades"], frames: Topics["frames"]): string[] {
+/** The records whose frame is not there, or does not hold them. */
+function framelessOf(trades: Topics["trades"], frames: Topics["frames"]): ReadonlySet<TakenTrade> {
   const texts = new Map<string, string>();
   for (const batch of frames) {
     for (const { frame_sequence, frame } of batch.frames) {
       texts.set(`${batch.connection_id} ${frame_sequence}`, Buffer.from(frame).toString());
     }
   }
-  return trades.flatMap(({ message_id, trade_id, connection_id, frame_sequence }) => {
+  const missing = trades.filter(({ trade_id, connection_id, frame_sequence }) => {
     const text = texts.get(`${connection_id} ${frame_sequence}`);
-    if (text === undefined) return [`the frame of ${message_id} is not in Kafka`];
-    return text.includes(trade_id) ? [] : [`${message_id} is not in ${text}`];
+    return text === undefined || !text.includes(trade_id);
   });
+  return new Set(missing);
+}
+
+/** Trades of which not even one record has its frame. */
+function framesLacking(taken: readonly TakenTrade[], frameless: ReadonlySet<TakenTrade>) {
+  const ids = new Set(taken.filter((it) => frameless.has(it)).map(({ trade_id }) => trade_id));
+  for (const trade of taken) if (!frameless.has(trade)) ids.delete(trade.trade_id);
+  return [...ids].map((id) => `the frame of ${taken[0]?.exchange}'s trade ${id} is not in Kafka`);
 }
