@@ -184,10 +184,11 @@ async function takeMeasuredTurn(
   const floor_ns = await course.takeFloor(turn.frames);
   const our_ns = (turn.cpu_s * 1e9) / turn.frames;
   const port_ns = (turn.port_cpu_s * 1e9) / turn.frames;
+  const share = turn.port_cpu_s > 0 ? `${port_ns.toFixed(0)} of it the port's, ` : "";
   const floor = floor_ns === null ? "no frame for the floor" : `the floor ${floor_ns.toFixed(0)}`;
   process.stderr.write(
     `${turn.trades} trades in ${turn.frames} frames, ${turn.seconds.toFixed(2)} s; ` +
-      `${our_ns.toFixed(0)} ns of CPU a frame, ${port_ns.toFixed(0)} of it the port's; ${floor}\n`,
+      `${our_ns.toFixed(0)} ns of CPU a frame, ${share}${floor}\n`,
   );
   return { ...turn, floor_ratio: floor_ns === null ? Number.NaN : floor_ns / our_ns };
 }

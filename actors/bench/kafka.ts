@@ -5,7 +5,6 @@
  * @module
  */
 
-import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +48,8 @@ export interface ProcessUsage {
   readonly rss_bytes: number;
 }
 
+/** Sixteen bytes in base64url; no other cluster is near. */
+const cluster_id = "AAAAAAAAQACAAAAAAAAAAQ";
 const retention_ms = 3_600_000;
 const retention_bytes = 16 * 2 ** 30;
 
@@ -79,7 +80,7 @@ export async function startKafka(options: {
         data_dir,
         jars_directory: join(root, ".setup/kafka"),
         java: "java",
-        cluster_id: randomBytes(16).toString("base64url"),
+        cluster_id,
         retention_ms,
         retention_bytes,
         log,
