@@ -160,7 +160,9 @@ function framelessOf(trades: Topics["trades"], frames: Topics["frames"]): Readon
 
 /** Trades of which not even one record has its frame. */
 function framesLacking(taken: readonly TakenTrade[], frameless: ReadonlySet<TakenTrade>) {
-  const ids = new Set(taken.filter((it) => frameless.has(it)).map(({ trade_id }) => trade_id));
-  for (const trade of taken) if (!frameless.has(trade)) ids.delete(trade.trade_id);
-  return [...ids].map((id) => `the frame of ${taken[0]?.exchange}'s trade ${id} is not in Kafka`);
+  const framed = taken.filter((trade) => !frameless.has(trade));
+  const framed_ids = new Set(framed.map(({ trade_id }) => trade_id));
+  return taken
+    .filter((trade) => !framed_ids.has(trade.trade_id))
+    .map((trade) => `the frame of ${JSON.stringify(trade)} is not in Kafka`);
 }
