@@ -9,6 +9,8 @@
 import { inUse, lockHolder, readStamp } from "../actors/settings/data_directory.ts";
 import { UsageError } from "../actors/settings/exit.ts";
 import type { Flags, Invocation, Run } from "../actors/settings/invocation.ts";
+import { pem_properties, variableOf } from "../actors/settings/kafka_security.ts";
+import { readPem } from "../actors/settings/pem_file.ts";
 import type { Settings } from "../actors/settings/settings.ts";
 import type { StepName } from "../actors/setup/steps.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
@@ -330,12 +332,23 @@ function checkStart({ flags, settings }: Invocation): void {
   const holder = lockHolder(settings.data_dir);
   if (holder !== null) throw inUse(settings.data_dir, holder.pid);
   checkDirectory(options);
-  if (options.role !== "feed") javaClientOptions(settings.kafka.properties);
+  checkPemFiles(settings);
+  if (options.role !== "feed") javaClientOptions(settings.kafka.properties, readPem);
+}
+
+/** A file that is not there would only be missed once everything runs. */
+function checkPemFiles({ kafka, schema_registry_ca_location: authority }: Settings): void {
+  for (const name of pem_properties) {
+    const path = kafka.properties[name];
+    if (path !== undefined) readPem(variableOf(name), path);
+  }
+  if (authority !== null) readPem("K2_SCHEMA_REGISTRY_CA_LOCATION", authority);
 }
 
 /** A running platform is asked to do it, and knows what its data directory is for. */
 function checkBackfill({ flags, settings }: Invocation): void {
   const { start } = readBackfillOptions(flags, settings, Date.now());
+  checkPemFiles(settings);
   if (lockHolder(settings.data_dir) === null) checkDirectory(start);
 }
 

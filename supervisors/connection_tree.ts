@@ -6,15 +6,14 @@
  */
 
 import { type ConnectionInput, connection } from "../actors/connection/connection.ts";
-import { openSocket } from "../actors/connection/socket.ts";
 import type { ExchangeAdapter } from "../actors/exchanges/adapter.ts";
 import type { PressureListener } from "../actors/messages.ts";
 import type { Budget } from "../actors/rest/budget.ts";
 import type { InstrumentList } from "../actors/rest/instrument_list.ts";
 import type { Reachability } from "../actors/rest/reachability.ts";
-import { monotonicNs } from "../actors/settings/clock.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { ExchangeSettings } from "../actors/settings/settings.ts";
+import type { Effects } from "./effects.ts";
 import { shutdown } from "./ground.ts";
 import type { ChildSpec } from "./supervisor.ts";
 
@@ -24,8 +23,7 @@ export interface ConnectionGround {
   /** Adds a listener to the pressure of whatever takes the records; returns its removal. */
   readonly onPressure: (listener: PressureListener) => () => void;
   readonly log: Log;
-  /** Wall clock, microseconds since 1970. */
-  readonly now_us: () => number;
+  readonly effects: Effects;
 }
 
 /** One exchange as its connections share it. */
@@ -59,11 +57,12 @@ export function connectionShards(
 }
 
 function connectionShard(
-  { sink, onPressure, log, now_us }: ConnectionGround,
+  { sink, onPressure, log, effects }: ConnectionGround,
   { settings, adapter, attempts, instruments, reachability }: ConnectedExchange,
   { shard, native_symbols }: { readonly shard: number; readonly native_symbols: readonly string[] },
 ): ChildSpec {
   const { exchange, ws_url } = settings;
+  const { monotonic_ns, now_us, openSocket, random, uniqueId } = effects;
   const system_id = `${exchange}.connection.${shard}`;
   return {
     id: String(shard),
@@ -81,16 +80,16 @@ function connectionShard(
       attempts,
       instruments,
       reachability,
-      connectionId: () => `${exchange}-${Bun.randomUUIDv7()}`,
+      connectionId: () => `${exchange}-${uniqueId()}`,
       normalizerId: (native_symbol: string) => normalizerId(exchange, native_symbol),
       backfiller_id: `${exchange}.backfiller`,
       sink,
       onPressure,
       openSocket,
       log,
-      random: Math.random,
+      random,
       now_us,
-      monotonic_ns: monotonicNs,
+      monotonic_ns,
     }),
     restart: "permanent",
     start_ms_max: 5_000,

@@ -6,12 +6,8 @@
  * @module
  */
 
-import { join } from "node:path";
 import { Continuity } from "../actors/continuity/continuity.ts";
-import {
-  type ContinuityStore,
-  openContinuityStore,
-} from "../actors/continuity/continuity_store.ts";
+import type { ContinuityStore } from "../actors/continuity/continuity_store.ts";
 import { createEmit } from "../actors/continuity/keeper.ts";
 import type { ExchangeAdapter } from "../actors/exchanges/adapter.ts";
 import { exchangeNamed } from "../actors/exchanges/mod.ts";
@@ -19,41 +15,18 @@ import type { RecordSink } from "../actors/messages.ts";
 import { recordsOf } from "../actors/producer/batch.ts";
 import type { SpillStore } from "../actors/producer/spill.ts";
 import type { Budget } from "../actors/rest/budget.ts";
-import { openBudgetStore } from "../actors/rest/budget_store.ts";
+import type { BudgetStore } from "../actors/rest/kept_budgets.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
-import { decodeTrade, isTradesTopic } from "../schemas/mod.ts";
+import { decodeTrade, isTradesTopic, recordKey, type TradeRecord } from "../schemas/mod.ts";
+import { type Effects, monotonicMs } from "./effects.ts";
 
-/**
- * Tells continuity of the trades that wait on disk for Kafka: they are taken, although the state
- * that is stored is of before they came, because it never passes what the broker has. What was lost
- * of them to the disk stays missing, and is fetched again.
- *
- * @param topics Names by the index that packets carry.
- * @returns How many trades nobody knew of.
- */
-export function recallSpilled(
-  memory: FeedMemory,
-  { spill, topics }: { readonly spill: SpillStore; readonly topics: readonly string[] },
-): number {
-  const continuities = new Map(
-    memory.exchanges
-      .flatMap((one) => [...one.continuities.values()])
-      .map((one) => [`${one.exchange}:${one.native_symbol}`, one]),
-  );
-  let recalled = 0;
-  for (const { id } of spill.found) {
-    for (const { topic_index, value } of recordsOf(spill.read(id))) {
-      if (!isTradesTopic(topics[topic_index] ?? "")) continue;
-      const trade = decodeTrade(value);
-      const continuity = continuities.get(`${trade.exchange}:${trade.native_symbol}`);
-      if (continuity?.judge(trade.trade_id) !== "new") continue;
-      continuity.observe(trade);
-      if (trade.source !== "BACKFILL") continuity.goLive();
-      recalled += 1;
-    }
-  }
-  return recalled;
+/** Where it is kept. */
+export interface FeedStores {
+  readonly continuity: ContinuityStore;
+  readonly budgets: BudgetStore;
+  /** Where records wait for Kafka. */
+  readonly spill: SpillStore;
 }
 
 /** One exchange's share of the memory. */
@@ -72,33 +45,31 @@ export interface ExchangeMemory {
 export interface FeedMemory {
   readonly exchanges: readonly ExchangeMemory[];
   readonly store: ContinuityStore;
-  /** Lets go of the files. */
+  /** Lets go of the stores. */
   close(): void;
 }
 
 /**
- * Opens the memory of a data directory, and makes what it has not held yet.
+ * Opens the memory that stores hold, and makes what they have not held yet.
  *
  * @param options.exchanges Those that run; what is kept of others stays as it is.
- * @throws {FailureError} where a file cannot be read.
+ * @throws {FailureError} where a store cannot be read.
  */
 export function openFeedMemory(options: {
   readonly settings: Settings;
   readonly exchanges: readonly ExchangeSettings[];
   /** Live: a symbol that is new begins now, and whatever it misses from now on is wanted. */
   readonly feeding: "live" | "history";
-  readonly sink: Pick<RecordSink, "addEvent">;
+  /** The outbox, and its topics by the index that packets carry. */
+  readonly sink: Pick<RecordSink, "addEvent"> & { readonly topics: readonly string[] };
   readonly log: Log;
-  /** Wall clock, microseconds since 1970. */
-  readonly now_us: () => number;
-  /** Monotonic clock, milliseconds. */
-  readonly monotonic_ms: () => number;
+  readonly stores: FeedStores;
+  readonly effects: Pick<Effects, "now_us" | "monotonic_ns">;
 }): FeedMemory {
-  const { settings, feeding, sink, log, now_us, monotonic_ms } = options;
-  const store = openContinuityStore(join(settings.data_dir, "continuity.db"));
+  const { settings, feeding, sink, log, stores, effects } = options;
+  const { budgets, continuity: store, spill } = stores;
+  const { now_us } = effects;
   const emit = createEmit({ store, sink, log });
-  const clocks = { now_ms: monotonic_ms, wall_ms: () => now_us() / 1_000 };
-  const budgets = openBudgetStore(join(settings.data_dir, "budgets.db"), clocks, log);
   const states = new Map(
     store.readStates().map((state) => [`${state.exchange}:${state.native_symbol}`, state]),
   );
@@ -115,7 +86,7 @@ export function openFeedMemory(options: {
         gap_grace_ms: settings.gap_grace_ms,
         emit,
         now_us,
-        now_ms: monotonic_ms,
+        now_ms: () => monotonicMs(effects),
         restored: states.get(`${exchange}:${native_symbol}`) ?? null,
       });
       if (feeding === "live" && continuity.coverage === null) continuity.goLive();
@@ -129,12 +100,51 @@ export function openFeedMemory(options: {
       attempts: budgets.open(exchange, "connections", [adapter.session.attempts]),
     };
   }
+  const exchanges = options.exchanges.map(remember);
+  recallSpilled(exchanges, { spill, topics: sink.topics, log });
   return {
-    exchanges: options.exchanges.map(remember),
+    exchanges,
     store,
     close() {
       store.close();
       budgets.close();
+      spill.close();
     },
   };
+}
+
+/**
+ * Tells continuity of the trades that wait on disk for Kafka: they are taken, although the state
+ * that is stored is of before they came, because it never passes what the broker has. What was lost
+ * of them to the disk stays missing, and is fetched again.
+ */
+function recallSpilled(
+  exchanges: readonly ExchangeMemory[],
+  left: { readonly spill: SpillStore; readonly topics: readonly string[]; readonly log: Log },
+): void {
+  const { spill, topics, log } = left;
+  const { found, damaged } = spill;
+  if (damaged > 0) {
+    log.error(`${damaged} records that waited on disk are damaged: they are fetched again`);
+  }
+  if (found.length === 0) return;
+  const all = exchanges.flatMap(({ continuities }) => [...continuities.values()]);
+  const by_key = new Map(all.map((one) => [recordKey(one.exchange, one.native_symbol), one]));
+  for (const { id } of found) {
+    for (const { topic_index, value } of recordsOf(spill.read(id))) {
+      if (isTradesTopic(topics[topic_index] ?? "")) recall(by_key, decodeTrade(value));
+    }
+  }
+  const records = found.reduce((sum, { count }) => sum + count, 0);
+  log.info(`${records} records of an earlier start wait on disk: they go to Kafka first`);
+}
+
+function recall(
+  by_key: ReadonlyMap<string, Continuity>,
+  { exchange, native_symbol, trade_id, timestamp, source }: TradeRecord,
+): void {
+  const continuity = by_key.get(recordKey(exchange, native_symbol));
+  if (continuity?.judge(trade_id) !== "new") return;
+  continuity.observe({ trade_id, timestamp });
+  if (source !== "BACKFILL") continuity.goLive();
 }

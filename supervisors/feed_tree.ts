@@ -21,10 +21,8 @@ import {
   type NormalizerInput,
   normalizer,
 } from "../actors/normalizer/normalizer.ts";
-import { afterOnHost } from "../actors/port/timers.ts";
 import { type KafkaPortInput, kafkaPort } from "../actors/producer/port.ts";
 import { type ProducerInput, producerMachine } from "../actors/producer/producer.ts";
-import { getPage } from "../actors/rest/get_page.ts";
 import type { InstrumentList } from "../actors/rest/instrument_list.ts";
 import { openInstrumentList } from "../actors/rest/open_instrument_list.ts";
 import {
@@ -32,9 +30,8 @@ import {
   type Reachability,
   simulate_remedy,
 } from "../actors/rest/reachability.ts";
-import { monotonicNs } from "../actors/settings/clock.ts";
-import { bytesFree } from "../actors/settings/data_directory.ts";
 import { connectionShards, normalizerId } from "./connection_tree.ts";
+import { instrumentWorld } from "./effects.ts";
 import type { ExchangeMemory, FeedMemory } from "./feed_memory.ts";
 import { cool_down, type Ground, intensity, part_intensity, shutdown } from "./ground.ts";
 import { type ChildSpec, supervisorChild } from "./supervisor.ts";
@@ -70,7 +67,7 @@ export function feed(ground: Ground, memory: FeedMemory): ChildSpec {
   });
 }
 
-function continuityKeeper({ outbox, log, now_us }: Ground, memory: FeedMemory): ChildSpec {
+function continuityKeeper({ outbox, log, effects }: Ground, memory: FeedMemory): ChildSpec {
   return {
     id: "continuity",
     system_id: "continuity",
@@ -82,8 +79,8 @@ function continuityKeeper({ outbox, log, now_us }: Ground, memory: FeedMemory): 
       positions: outbox,
       sink: outbox,
       store: memory.store,
-      after: afterOnHost,
-      now_us,
+      after: effects.after,
+      now_us: effects.now_us,
       log,
     }),
     restart: "permanent",
@@ -92,7 +89,7 @@ function continuityKeeper({ outbox, log, now_us }: Ground, memory: FeedMemory): 
   };
 }
 
-function port({ outbox, cluster, settings, log }: Ground): ChildSpec {
+function port({ outbox, cluster, settings, log, effects }: Ground): ChildSpec {
   return {
     id: "port",
     system_id: "port",
@@ -105,8 +102,9 @@ function port({ outbox, cluster, settings, log }: Ground): ChildSpec {
       data_dir: settings.data_dir,
       node: "node",
       log,
-      after: afterOnHost,
-      random: Math.random,
+      spawn: effects.spawn,
+      after: effects.after,
+      random: effects.random,
     }),
     restart: "permanent",
     start_ms_max: 60_000,
@@ -114,7 +112,7 @@ function port({ outbox, cluster, settings, log }: Ground): ChildSpec {
   };
 }
 
-function producer({ outbox, settings, log }: Ground): ChildSpec {
+function producer({ outbox, effects, log }: Ground): ChildSpec {
   return {
     id: "producer",
     system_id: "producer",
@@ -123,8 +121,8 @@ function producer({ outbox, settings, log }: Ground): ChildSpec {
     input: (incarnation): ProducerInput => ({
       incarnation,
       outbox,
-      after: afterOnHost,
-      freeBytes: () => bytesFree(settings.data_dir),
+      after: effects.after,
+      freeBytes: effects.freeBytes,
       log,
     }),
     restart: "permanent",
@@ -138,17 +136,17 @@ function producer({ outbox, settings, log }: Ground): ChildSpec {
 function exchangeBranch(ground: Ground, remembered: ExchangeMemory): ChildSpec {
   const { settings, adapter, requests } = remembered;
   const { exchange, native_symbols } = settings;
-  const { outbox, log, now_us, signal } = ground;
+  const { outbox, log, effects, signal } = ground;
   const remedy = ground.simulate === null ? simulate_remedy : "";
   const reachability = createReachability({ exchange, log, remedy });
   const instruments = openInstrumentList({
     adapter,
     rest_url: settings.rest_url,
-    data_dir: ground.settings.data_dir,
     budget: requests,
     reachability,
     log,
     signal,
+    world: instrumentWorld(effects),
   });
   const of: ExchangeGround = { ...remembered, exchange, instruments, reachability };
   return supervisorChild({
@@ -176,7 +174,7 @@ function exchangeBranch(ground: Ground, remembered: ExchangeMemory): ChildSpec {
                   sink: outbox,
                   onPressure: (listener) => outbox.onPressure(listener),
                   log,
-                  now_us,
+                  effects,
                 },
                 of,
               ),
@@ -215,7 +213,8 @@ function symbolNormalizer(
 }
 
 function exchangeBackfiller(ground: Ground, of: ExchangeGround): ChildSpec {
-  const { outbox, log, now_us } = ground;
+  const { outbox, log, effects } = ground;
+  const { getPage, monotonic_ns, now_us, random, uniqueId } = effects;
   const { exchange, adapter, instruments, continuities, requests, settings } = of;
   return {
     id: "backfiller",
@@ -238,11 +237,11 @@ function exchangeBackfiller(ground: Ground, of: ExchangeGround): ChildSpec {
       onPressure: (listener: PressureListener) => outbox.onPressure(listener),
       gap_hours_max: ground.settings.backfill_hours_max,
       remedy_flags: simulationFlags(ground),
-      connectionId: () => `${exchange}-rest-${Bun.randomUUIDv7()}`,
+      connectionId: () => `${exchange}-rest-${uniqueId()}`,
       log,
-      random: Math.random,
+      random,
       now_us,
-      monotonic_ns: monotonicNs,
+      monotonic_ns,
     }),
     restart: "permanent",
     start_ms_max: 5_000,

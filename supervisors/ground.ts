@@ -7,8 +7,10 @@
 
 import type { KafkaCluster } from "../actors/producer/kafka_properties.ts";
 import type { Outbox } from "../actors/producer/outbox.ts";
+import type { RegistryAccess } from "../actors/registry/client.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { Role, Settings } from "../actors/settings/settings.ts";
+import type { Effects } from "./effects.ts";
 import type { FeedMemory } from "./feed_memory.ts";
 import type { ChildSpec } from "./supervisor.ts";
 
@@ -46,8 +48,7 @@ export interface TreeParts {
   readonly memory: FeedMemory | null;
   /** Whether sockets are opened; an import of history needs none. */
   readonly feeding: "live" | "history";
-  /** Wall clock, microseconds since 1970. */
-  readonly now_us: () => number;
+  readonly effects: Effects;
   /** A child that serves the tree's status; made by the caller, because it shows the tree. */
   readonly status: ChildSpec;
   /** Aborts when the platform ends. */
@@ -57,7 +58,7 @@ export interface TreeParts {
 /** The parts, and what follows from them. */
 export interface Ground extends TreeParts {
   readonly cluster: KafkaCluster;
-  readonly registry_url: string;
+  readonly registry: RegistryAccess;
 }
 
 /** Restarts of one supervisor's children within a window; one more, and it gives up. */

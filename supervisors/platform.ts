@@ -13,9 +13,6 @@ import { join } from "node:path";
 import { chooseFreePort, isPortFree } from "../actors/port/free_port.ts";
 import { endLeftovers } from "../actors/port/leftovers.ts";
 import type { Outbox } from "../actors/producer/outbox.ts";
-import type { SpillStore } from "../actors/producer/spill.ts";
-import { openSpillStore } from "../actors/producer/spill_store.ts";
-import { hostClock } from "../actors/settings/clock.ts";
 import {
   bytesFree,
   lockDataDirectory,
@@ -30,8 +27,10 @@ import type { ImportRequest } from "../actors/status/import_request.ts";
 import { createMetrics } from "../actors/status/metrics.ts";
 import { refusePortInUse, type StatusServerInput, statusServer } from "../actors/status/server.ts";
 import manifest from "../package.json" with { type: "json" };
-import { type FeedMemory, openFeedMemory, recallSpilled } from "./feed_memory.ts";
+import type { Effects } from "./effects.ts";
+import { type FeedMemory, type FeedStores, openFeedMemory } from "./feed_memory.ts";
 import type { Ports, Simulation, TreeParts } from "./ground.ts";
+import { hostEffects, openHostStores } from "./host_effects.ts";
 import { purposeOf, type StartOptions } from "./start_options.ts";
 import { type ChildExit, type ChildSpec, startTree, type Tree } from "./supervisor.ts";
 import { makeOutbox, plantTree } from "./tree.ts";
@@ -89,14 +88,14 @@ async function runLocked(run: PlatformRun): Promise<number> {
   writeStamp(settings.data_dir, { ...stamp, ports: { ...ports } });
 
   const controller = new AbortController();
-  const now_us = hostClock();
-  const spill = openSpill(run);
-  const outbox = makeOutbox(settings, now_us, spill);
-  const memory = openMemory(run, { outbox, now_us, ports });
-  if (memory !== null && spill !== null) recall(memory, { spill, outbox, log });
+  const effects = hostEffects(settings.data_dir);
+  const is_fed = options.role !== "lake";
+  const stores = is_fed ? openHostStores(settings.data_dir, effects, log) : null;
+  const outbox = makeOutbox(settings, effects, stores?.spill ?? null);
+  const memory = stores === null ? null : openMemory(run, { outbox, effects, ports, stores });
   const token = statusToken(settings);
   const { signal } = controller;
-  const tree = plant(run, { settings, token, stamp, ports, signal, now_us, outbox, memory });
+  const tree = plant(run, { settings, token, stamp, ports, signal, effects, outbox, memory });
   const watching = new AbortController();
   const platform = { tree, memory, token };
   try {
@@ -116,49 +115,30 @@ async function runLocked(run: PlatformRun): Promise<number> {
   } finally {
     controller.abort();
     memory?.close();
-    spill?.close();
   }
 }
 
-/** Opens the file in which records wait for Kafka; null where no feed runs. */
-function openSpill({ options: { role, settings } }: PlatformRun): SpillStore | null {
-  if (role === "lake") return null;
-  return openSpillStore(join(settings.data_dir, "spill.db"));
-}
-
-/** Takes over what an earlier process left on disk. */
-function recall(
-  memory: FeedMemory,
-  left: { readonly spill: SpillStore; readonly outbox: Outbox; readonly log: Log },
-): void {
-  const { spill, outbox, log } = left;
-  const { found, damaged } = spill;
-  if (damaged > 0) {
-    log.error(`${damaged} records that waited on disk are damaged: they are fetched again`);
-  }
-  if (found.length === 0) return;
-  recallSpilled(memory, { spill, topics: outbox.topics });
-  const records = found.reduce((sum, { count }) => sum + count, 0);
-  log.info(`${records} records of an earlier start wait on disk: they go to Kafka first`);
-}
-
-/** Opens what the feed remembers; null where no feed runs. */
+/** Opens what the feed remembers. */
 function openMemory(
   { options, fed, feeding, log }: PlatformRun,
-  place: { readonly outbox: Outbox; readonly now_us: () => number; readonly ports: Ports },
-): FeedMemory | null {
-  if (options.role === "lake") return null;
-  const { outbox, now_us, ports } = place;
+  place: {
+    readonly outbox: Outbox;
+    readonly effects: Effects;
+    readonly ports: Ports;
+    readonly stores: FeedStores;
+  },
+): FeedMemory {
+  const { outbox, effects, ports, stores } = place;
   const memory = openFeedMemory({
     settings: options.settings,
     exchanges: options.simulate === null ? fed : fed.map((one) => simulated(one, ports.simulator)),
     feeding,
     sink: outbox,
     log,
-    now_us,
-    monotonic_ms: () => performance.now(),
+    stores,
+    effects,
   });
-  if (options.since !== null) wantSince(memory, options.since, now_us());
+  if (options.since !== null) wantSince(memory, options.since, effects.now_us());
   return memory;
 }
 
@@ -185,12 +165,12 @@ function plant(
     readonly stamp: Stamp;
     readonly ports: Ports;
     readonly signal: AbortSignal;
-    readonly now_us: () => number;
+    readonly effects: Effects;
     readonly outbox: Outbox;
     readonly memory: FeedMemory | null;
   },
 ): Tree {
-  const { settings, token, stamp, ports, signal, now_us, outbox, memory } = place;
+  const { settings, token, stamp, ports, signal, effects, outbox, memory } = place;
   const { role } = options;
   const status: ChildSpec = {
     id: "status",
@@ -218,7 +198,7 @@ function plant(
   const cluster_id = stamp.kafka_cluster_id;
   const simulate = simulationOf(options);
   const parts = { role, simulate, settings, ports, cluster_id, root, log, status, signal };
-  const tree = startTree(plantTree({ ...parts, feeding, memory, outbox, now_us }), {
+  const tree = startTree(plantTree({ ...parts, feeding, memory, outbox, effects }), {
     now_ms: Date.now,
     signal,
     notify: (exit) => logExit(log, exit),

@@ -15,12 +15,12 @@ import { promisify } from "node:util";
 import { FrameLineWriter } from "../actors/normalizer/frame_line_writer.ts";
 import { PipeClosedError, TextOutput } from "../actors/normalizer/text_output.ts";
 import { Pressure } from "../actors/producer/pressure.ts";
-import { hostClock } from "../actors/settings/clock.ts";
 import { exit_codes, FailureError, reasonOf, UsageError } from "../actors/settings/exit.ts";
 import type { Flags, Run } from "../actors/settings/invocation.ts";
 import { createLog, type Log } from "../actors/settings/log.ts";
 import { readSeconds } from "../actors/settings/seconds.ts";
 import type { Settings } from "../actors/settings/settings.ts";
+import { hostEffects } from "./host_effects.ts";
 import { plantRecordTree } from "./record_tree.ts";
 import { readStartOptions } from "./start_options.ts";
 import { startTree } from "./supervisor.ts";
@@ -119,7 +119,7 @@ async function record({ settings, seconds, output }: Recording, fd: number) {
       addDeadLetter: ignore,
     },
     onPressure: (listener) => pressure.listen(listener),
-    now_us: hostClock(),
+    effects: hostEffects(settings.data_dir),
     signal: controller.signal,
   } satisfies Parameters<typeof plantRecordTree>[0];
   const tree = startTree(plantRecordTree(parts), {

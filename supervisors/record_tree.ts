@@ -11,6 +11,7 @@ import { openInstrumentList } from "../actors/rest/open_instrument_list.ts";
 import { createReachability } from "../actors/rest/reachability.ts";
 import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
 import { type ConnectionGround, connectionShards } from "./connection_tree.ts";
+import { instrumentWorld, monotonicMs } from "./effects.ts";
 import { cool_down, intensity, part_intensity } from "./ground.ts";
 import { type ChildSpec, type SupervisorSpec, supervisorChild } from "./supervisor.ts";
 
@@ -36,20 +37,20 @@ function recordedExchange(parts: RecordParts, settings: ExchangeSettings): Child
   const { exchange, rest_url } = settings;
   const adapter = exchangeNamed(exchange);
   if (adapter === undefined) throw new RangeError(`There is no exchange "${exchange}"`);
-  const { log, signal } = parts;
-  const { data_dir } = parts.settings;
+  const { effects, log, signal } = parts;
+  const now_ms = () => monotonicMs(effects);
   const reachability = createReachability({ exchange, log, remedy: "" });
-  const budget = new Budget({ rules: adapter.rest.budgets, now_ms: monotonicMs });
+  const budget = new Budget({ rules: adapter.rest.budgets, now_ms });
   const instruments = openInstrumentList({
     adapter,
     rest_url,
-    data_dir,
     budget,
     reachability,
     log,
     signal,
+    world: instrumentWorld(effects),
   });
-  const attempts = new Budget({ rules: [adapter.session.attempts], now_ms: monotonicMs });
+  const attempts = new Budget({ rules: [adapter.session.attempts], now_ms });
   const of = { settings, adapter, attempts, instruments, reachability };
   return supervisorChild({
     id: exchange,
@@ -58,8 +59,4 @@ function recordedExchange(parts: RecordParts, settings: ExchangeSettings): Child
     cool_down,
     children: connectionShards(parts, of),
   });
-}
-
-function monotonicMs(): number {
-  return performance.now();
 }

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../broker/broker.ts";
 import { chooseFreePort } from "../port/free_port.ts";
+import { spawnPort } from "../port/port.ts";
 import { afterOnHost } from "../port/timers.ts";
 import type { Outbox } from "../producer/outbox.ts";
 import { type KafkaPortInput, kafkaPort } from "../producer/port.ts";
@@ -82,6 +83,7 @@ export async function startKafka(options: {
       data_dir,
       node: "node",
       log,
+      spawn: spawnPort,
       after: afterOnHost,
       random: Math.random,
     };

@@ -20,6 +20,23 @@ export interface CachedInstruments {
   readonly instruments: readonly Instrument[];
 }
 
+/** The lists on disk. */
+export interface InstrumentCache {
+  /** An exchange's list, or null where there is none that can be read. */
+  read(exchange: string): Promise<CachedInstruments | null>;
+  /** Replaces an exchange's list in one step. Rejects where the disk refuses. */
+  write(exchange: string, cached: CachedInstruments): Promise<void>;
+}
+
+/** The lists of a data directory. */
+export function instrumentCacheOf(data_dir: string): InstrumentCache {
+  return {
+    read: (exchange) => readInstrumentCache(instrumentCachePath(data_dir, exchange)),
+    write: (exchange, cached) =>
+      writeInstrumentCache(instrumentCachePath(data_dir, exchange), cached),
+  };
+}
+
 /** Where an exchange's list stands on disk. */
 export function instrumentCachePath(data_dir: string, exchange: string): string {
   return join(data_dir, "instruments", `${exchange}.json`);

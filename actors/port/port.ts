@@ -64,6 +64,9 @@ export interface Port {
   kill(): void;
 }
 
+/** Starts a port; `spawnPort` in operation. */
+export type SpawnPort = (spec: PortSpec) => Port;
+
 const guard_script = fileURLToPath(new URL("./guard.sh", import.meta.url));
 
 /**

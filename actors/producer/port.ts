@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { fromCallback } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
 import { backoffMs } from "../port/backoff.ts";
-import { type Port, type PortExit, spawnPort } from "../port/port.ts";
+import type { Port, PortExit, SpawnPort } from "../port/port.ts";
 import type { After } from "../port/timers.ts";
 import { crashOf } from "../settings/exit.ts";
 import type { Log } from "../settings/log.ts";
@@ -33,6 +33,8 @@ export interface KafkaPortInput {
   /** The Node program: a path, or a name on PATH. */
   readonly node: string;
   readonly log: Log;
+  /** Starts the process: `spawnPort` in operation. */
+  readonly spawn: SpawnPort;
   /** Timers: `afterOnHost` in operation. */
   readonly after: After;
   /** Numbers from 0 up to and without 1, for jitter. */
@@ -109,14 +111,14 @@ class PortOwner {
   }
 
   start(): void {
-    const { node, data_dir, cluster, outbox, log } = this.#input;
+    const { node, data_dir, cluster, outbox, log, spawn } = this.#input;
     const { report, signal } = this.#incarnation;
     this.#cancelRetry = null;
     this.#failure = null;
     this.#crash = null;
     this.#silent_looks = 0;
     report.state = "connecting";
-    const port = spawnPort({
+    const port = spawn({
       name: "kafka_port",
       command: [node, script],
       data_dir,
@@ -191,6 +193,8 @@ class PortOwner {
       this.#attachment?.acknowledge(line.batch_id, line.refusals);
     } else if (line.kind === "failed") {
       this.#failure = line.reason;
+      // It has nothing more to say, and to end by itself may take the client a long time.
+      this.#port?.kill();
     } else if (line.kind === "unknown") {
       this.#input.log.warn(`Kafka port: ${line.line}`);
     }

@@ -3,7 +3,7 @@
  *
  * Whoever exceeds a limit is banned, and a ban outlives the process, so a budget is one plain
  * object per exchange that outlives every actor, is told of each request before it leaves, and has
- * each spending written down (`budget_store.ts`). Windows slide: no stretch of `window_ms`, however
+ * each spending written down (`kept_budgets.ts`). Windows slide: no stretch of `window_ms`, however
  * it is laid, holds more than `weight_max`, which is stricter than the fixed windows of exchanges.
  *
  * @module

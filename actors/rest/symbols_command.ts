@@ -6,6 +6,7 @@
  * @module
  */
 
+import { instrumentCacheOf } from "../exchanges/instrument_cache.ts";
 import { exchangeNamed, exchanges } from "../exchanges/mod.ts";
 import type { Instrument } from "../messages.ts";
 import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit.ts";
@@ -13,6 +14,7 @@ import type { Invocation, Run } from "../settings/invocation.ts";
 import { createLog } from "../settings/log.ts";
 import { readSettings } from "../settings/settings.ts";
 import { Budget } from "./budget.ts";
+import { getPage } from "./get_page.ts";
 import { openInstrumentList } from "./open_instrument_list.ts";
 
 const columns = ["native_symbol", "symbol", "base_asset", "quote_asset", "status"] as const;
@@ -51,12 +53,18 @@ async function instrumentsOf(invocation: Invocation): Promise<readonly Instrumen
   const list = openInstrumentList({
     adapter,
     rest_url,
-    data_dir: settings.data_dir,
     // One request of a process of its own; what the platform spends is in its own budget.
     budget: new Budget({ rules: adapter.rest.budgets, now_ms: () => performance.now() }),
     reachability: { failed: ignore, succeeded: ignore },
     log: createLog({ format: "text", write: writeLine, now_ms: Date.now }),
     signal: AbortSignal.abort(),
+    world: {
+      getPage,
+      instrument_cache: instrumentCacheOf(settings.data_dir),
+      now_ms: Date.now,
+      random: Math.random,
+      wait: Bun.sleep,
+    },
   });
   try {
     await list.load();

@@ -13,17 +13,13 @@
 
 import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
 import { answerControl, type Control } from "./control.ts";
+import { Doors } from "./doors.ts";
 import { type Conversation, isRecord, type Outgoing, type RestRequest } from "./exchange.ts";
 import { createExchanges, type Exchanges } from "./exchanges.ts";
-import { numberIn } from "./faults.ts";
-import { FaultyConversation } from "./faulty_conversation.ts";
-import { FaultyRest } from "./faulty_rest.ts";
 import { prepareFlood } from "./flood.ts";
 import { type Relay, startRelay } from "./relay.ts";
-import { RuleBook } from "./rules.ts";
 import { readTapes } from "./tape_files.ts";
 import { epoch_us } from "./trade.ts";
-import { wires } from "./wire.ts";
 
 /** Between two deliveries of what fell due. */
 const tick_interval_ms = 10;
@@ -81,15 +77,12 @@ type Socket = ServerWebSocket<SocketData>;
 /** What the parts of one running simulator share. */
 interface Running extends Exchanges {
   readonly options: SimulatorOptions;
-  readonly rests: readonly FaultyRest[];
-  readonly rules: RuleBook;
+  readonly doors: Doors;
   readonly now_us: () => number;
   readonly sockets: Set<Socket>;
   readonly counts: { connections: number; frames_sent: number };
   relay: Relay | undefined;
   is_pumping: boolean;
-  /** Until when an exchange that refused an upgrade does not want to be asked again. */
-  readonly refused_until_us: Map<string, number>;
 }
 
 /**
@@ -164,19 +157,18 @@ function prepare(options: SimulatorOptions): Running {
   return {
     ...made,
     options,
-    rests: made.exchanges.map((exchange) => new FaultyRest(exchange, made.plan)),
-    rules: new RuleBook(),
+    doors: new Doors(made),
     now_us,
     sockets: new Set(),
     counts: { connections: 0, frames_sent: 0 },
     relay: undefined,
     is_pumping: false,
-    refused_until_us: new Map(),
   };
 }
 
 function socketHandlers(running: Running): WebSocketHandler<SocketData> {
-  const { sockets, counts, rules, now_us } = running;
+  const { sockets, counts, now_us } = running;
+  const { rules } = running.doors;
   /** The faults are told the time before anyone is asked anything. */
   function reply(socket: Socket, say: (conversation: Conversation, now_us: number) => Outgoing) {
     const time_us = now_us();
@@ -250,7 +242,7 @@ function pump(running: Running): void {
 /** The one place where anything leaves a socket. */
 function send(running: Running, socket: Socket, out: Outgoing): void {
   const { frames, ping, close, cut_frame, is_frozen, broken } = out;
-  running.rules.judge(broken, running.now_us());
+  running.doors.rules.judge(broken, running.now_us());
   running.counts.frames_sent += frames.length;
   // Corked, a tick's frames of one socket cost one write instead of one each.
   if (frames.length > 0) {
@@ -275,22 +267,15 @@ async function answer(
   const body = method === "POST" ? await request.text() : "";
   const rest: RestRequest = { path, query, headers, now_us: running.now_us() };
   running.plan.advance(rest.now_us);
-  let found = answerControl(controlOf(running), { ...rest, method, body });
-  for (const [index, faulty] of running.rests.entries()) {
-    if (found !== undefined) break;
-    found = faulty.answer(rest);
-    if (found === undefined) continue;
-    const name = running.exchanges[index]?.exchange;
-    running.rules.see(`${name}.requests`);
-    if (found.weight !== undefined) running.rules.see(`${name}.weight`, found.weight);
-    running.rules.judge(found.broken, rest.now_us);
-  }
+  const control = answerControl(controlOf(running), { ...rest, method, body });
+  const found = control ?? running.doors.answer(rest);
   if (found === undefined) return new Response("Not found", { status: 404 });
   return new Response(found.body, { status: found.status, headers: { ...found.headers } });
 }
 
 function controlOf(running: Running): Control {
-  const { exchanges, plan, rules, options, sockets, counts } = running;
+  const { exchanges, plan, options, sockets, counts } = running;
+  const { rules } = running.doors;
   return {
     exchanges,
     plan,
@@ -323,50 +308,18 @@ function upgrade(
   const [random = 0n] = crypto.getRandomValues(new BigUint64Array(1));
   // The highest bit set: the exchange's ids are of 64 bits, and beyond what a float can hold.
   const connection_id = random | (1n << 63n);
-  for (const exchange of running.exchanges) {
-    const honest = exchange.converse(url, connection_id);
-    if (honest === undefined) continue;
-    const refusal = refusedUpgrade(running, exchange);
-    if (refusal !== undefined) return refusal;
-    const name = exchange.exchange;
-    const histories = running.histories.get(name);
-    const wire = wires[name];
-    if (histories === undefined || wire === undefined)
-      throw new Error(`Cannot converse as ${name} has no markets or no wire`);
-    const { plan } = running;
-    const conversation = new FaultyConversation({ honest, exchange, histories, wire, plan });
-    const port = server.requestIP(request)?.port ?? 0;
-    const data = { conversation, exchange: name, port };
-    if (server.upgrade(request, { data })) return undefined;
-    return new Response("Not a WebSocket handshake", { status: 400 });
+  const admission = running.doors.admit(url, { connection_id, now_us: running.now_us() });
+  if (admission === undefined) return new Response("Not found", { status: 404 });
+  if (admission.kind === "refused") {
+    const { body, retry_after_s, status } = admission;
+    const headers = new Headers();
+    if (retry_after_s !== null) headers.set("retry-after", String(retry_after_s));
+    return new Response(body, { status, headers });
   }
-  return new Response("Not found", { status: 404 });
-}
-
-/** How an exchange keeps a client out, if it does. */
-function refusedUpgrade(
-  running: Running,
-  { exchange, attempts }: Exchanges["exchanges"][number],
-): Response | undefined {
-  const { plan, rules, refused_until_us } = running;
-  const now_us = running.now_us();
-  plan.advance(now_us);
-  rules.see(`${exchange}.connection_attempts`);
-  const until_us = refused_until_us.get(exchange) ?? 0;
-  if (now_us < until_us) rules.judge([`${exchange}.connection_attempt_during_refusal`], now_us);
-  if (attempts.exceeds(now_us)) {
-    rules.judge([`${exchange}.connection_attempts`], now_us);
-    return new Response("Too many connection attempts", { status: 429 });
-  }
-  const fault = plan.take("refuse_upgrade", { exchange });
-  if (fault === undefined) return undefined;
-  const retry_after_s = numberIn(fault, "retry_after_s");
-  const headers = new Headers();
-  if (retry_after_s > 0) {
-    headers.set("retry-after", String(retry_after_s));
-    refused_until_us.set(exchange, now_us + retry_after_s * 1_000_000);
-  }
-  return new Response("Refused", { status: numberIn(fault, "status"), headers });
+  const { conversation, exchange } = admission;
+  const port = server.requestIP(request)?.port ?? 0;
+  if (server.upgrade(request, { data: { conversation, exchange, port } })) return undefined;
+  return new Response("Not a WebSocket handshake", { status: 400 });
 }
 
 function wallClockUs(): number {

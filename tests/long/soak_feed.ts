@@ -11,12 +11,12 @@ import { fromCallback } from "xstate";
 import { exchanges } from "../../actors/exchanges/mod.ts";
 import type { Incarnation, Stop } from "../../actors/messages.ts";
 import type { Outbox } from "../../actors/producer/outbox.ts";
-import { hostClock } from "../../actors/settings/clock.ts";
 import { createLog } from "../../actors/settings/log.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
 import { openFeedMemory } from "../../supervisors/feed_memory.ts";
 import { feed } from "../../supervisors/feed_tree.ts";
 import type { Ground } from "../../supervisors/ground.ts";
+import { hostEffects, openHostStores } from "../../supervisors/host_effects.ts";
 import { type ChildSpec, startTree, supervisorChild } from "../../supervisors/supervisor.ts";
 import { makeOutbox } from "../../supervisors/tree.ts";
 
@@ -51,8 +51,8 @@ function replanted(spec: ChildSpec, replace: (spec: ChildSpec) => ChildSpec): Ch
 
 const settings = readSettings(process.env, exchanges);
 mkdirSync(settings.data_dir, { recursive: true });
-const now_us = hostClock();
-const outbox = makeOutbox(settings, now_us, null);
+const effects = hostEffects(settings.data_dir);
+const outbox = makeOutbox(settings, effects, null);
 outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic, index) => [topic, index + 1])));
 const log = createLog({
   format: "text",
@@ -65,8 +65,8 @@ const memory = openFeedMemory({
   exchanges: settings.exchanges,
   sink: outbox,
   log,
-  now_us,
-  monotonic_ms: () => performance.now(),
+  stores: openHostStores(settings.data_dir, effects, log),
+  effects,
 });
 const controller = new AbortController();
 const ground = {
@@ -76,7 +76,7 @@ const ground = {
   memory,
   simulate: null,
   feeding: "live",
-  now_us,
+  effects,
   signal: controller.signal,
   cluster: { brokers: "", properties: {} },
 } as unknown as Ground;

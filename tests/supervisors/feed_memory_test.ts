@@ -15,7 +15,8 @@ import type { FeedEvent } from "../../actors/messages.ts";
 import { Outbox } from "../../actors/producer/outbox.ts";
 import { openSpillStore } from "../../actors/producer/spill_store.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
-import { openFeedMemory, recallSpilled } from "../../supervisors/feed_memory.ts";
+import { openFeedMemory } from "../../supervisors/feed_memory.ts";
+import { hostEffects, openHostStores } from "../../supervisors/host_effects.ts";
 import { fakeLog } from "../actors/connection/fake_exchange.ts";
 import { tradeOf } from "../actors/producer/records.ts";
 
@@ -33,14 +34,21 @@ function startProcess(data_dir: string, feeding: "live" | "history") {
   const events: FeedEvent[] = [];
   const { lines, log } = fakeLog();
   const clock = { ms: 0 };
+  const effects = {
+    ...hostEffects(data_dir),
+    now_us: () => began_us + clock.ms * 1_000,
+    monotonic_ns: () => clock.ms * 1e6,
+  };
+  const stores = openHostStores(data_dir, effects, log);
+  const topics = stores.spill.adoptTopics([]);
   const memory = openFeedMemory({
     settings,
     exchanges: settings.exchanges,
     feeding,
-    sink: { addEvent: (event) => void events.push(event) },
+    sink: { addEvent: (event) => void events.push(event), topics },
     log,
-    now_us: () => began_us + clock.ms * 1_000,
-    monotonic_ms: () => clock.ms,
+    stores,
+    effects,
   });
   const [binance] = memory.exchanges;
   const continuity = binance?.continuities.get("BTCUSDT");
@@ -173,16 +181,15 @@ test("trades that wait on disk are taken, and only what is between and behind th
   leaveOnDisk(path, [101, 102, 103, 104, 107]);
 
   const second = startProcess(data_dir, "live");
-  const spill = openSpillStore(path);
-  const topics = spill.adoptTopics([]);
-  expect(recallSpilled(second.memory, { spill, topics })).toBe(4);
+  expect(second.lines).toEqual([
+    "info 6 records of an earlier start wait on disk: they go to Kafka first",
+  ]);
   expect(second.continuity.head?.trade_id).toBe(107);
   second.take(110);
   expect(second.told()).toEqual([
     ["gap_opened", 105, "jump"],
     ["gap_opened", 108, "jump"],
   ]);
-  spill.close();
   second.memory.close();
 });
 
@@ -199,10 +206,9 @@ test("a batch that the disk has damaged is missing, and what is whole is not", (
   file.close();
 
   const second = startProcess(data_dir, "live");
-  const spill = openSpillStore(path);
-  expect(spill.damaged).toBe(2);
-  recallSpilled(second.memory, { spill, topics: spill.adoptTopics([]) });
+  expect(second.lines[0]).toBe(
+    "error 2 records that waited on disk are damaged: they are fetched again",
+  );
   expect(second.told()).toEqual([["gap_opened", 103, "jump"]]);
-  spill.close();
   second.memory.close();
 });

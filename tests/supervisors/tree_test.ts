@@ -16,6 +16,7 @@ import { createLog } from "../../actors/settings/log.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
 import { openFeedMemory } from "../../supervisors/feed_memory.ts";
 import type { TreeParts } from "../../supervisors/ground.ts";
+import { hostEffects, openHostStores } from "../../supervisors/host_effects.ts";
 import {
   type ChildIncarnation,
   type ChildSpec,
@@ -73,15 +74,16 @@ function plant(
     { K2_DATA_DIR: data_dir, K2_BINANCE_SYMBOLS: symbols.join(",") },
     exchanges,
   );
-  const outbox = makeOutbox(settings, () => 0, null);
-  const clocks = { now_us: () => 0, monotonic_ms: () => 0 };
+  const effects = { ...hostEffects(data_dir), now_us: () => 0, monotonic_ns: () => 0 };
+  const outbox = makeOutbox(settings, effects, null);
   const memory = openFeedMemory({
     feeding,
     settings,
     exchanges: settings.exchanges,
     sink: outbox,
     log: quiet,
-    ...clocks,
+    stores: openHostStores(data_dir, effects, quiet),
+    effects,
   });
   memory.close();
   return plantTree({
@@ -95,7 +97,7 @@ function plant(
     cluster_id: "AAAAAAAAAAAAAAAAAAAAAA",
     root: "/nowhere",
     log: quiet,
-    now_us: () => 0,
+    effects,
     status,
     signal: new AbortController().signal,
   });

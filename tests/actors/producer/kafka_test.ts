@@ -8,6 +8,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { Consumer, MessagesStreamModes } from "@platformatic/kafka";
+import { spawnPort } from "../../../actors/port/port.ts";
 import { afterOnHost } from "../../../actors/port/timers.ts";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { kafkaPort } from "../../../actors/producer/port.ts";
@@ -87,6 +88,7 @@ async function startFeed() {
       data_dir: folder.path,
       node: "node",
       log,
+      spawn: spawnPort,
       after: afterOnHost,
       random: Math.random,
     }));

@@ -8,6 +8,7 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SimulatedClock } from "xstate";
+import { spawnPort } from "../../../actors/port/port.ts";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { kafkaPort, readPortLine } from "../../../actors/producer/port.ts";
 import { tradeOf } from "./records.ts";
@@ -41,6 +42,7 @@ function start(body: (file: string) => string) {
     data_dir: folder.path,
     node: file,
     log,
+    spawn: spawnPort,
     after: (delay_ms: number, callback: () => void) => {
       const timer = clock.setTimeout(callback, delay_ms);
       return () => clock.clearTimeout(timer);
