@@ -11,7 +11,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bytesFree } from "../../actors/settings/data_directory.ts";
 import type { StatusNode } from "../../actors/status/node.ts";
-import { type Account, accountOf, brokenRules } from "./feed_ledger.ts";
+import { type Account, accountOf, belatedIds, brokenRules } from "./feed_ledger.ts";
 import type { Ground } from "./feed_rig.ts";
 import {
   allConnections,
@@ -386,6 +386,7 @@ async function conclude(
   const account = await accountOf(ground);
   expect(account.differences).toEqual([]);
   if (lost === "nothing") expect(account.frameless).toEqual([]);
+  expect(belatedIds(account.trades).slice(0, 10)).toEqual([]);
   expect([...account.unfillable]).toEqual([]);
   expect(account.markets_count).toBe(2 * ground.exchanges.length);
   expect(await brokenRules(ground)).toEqual({});

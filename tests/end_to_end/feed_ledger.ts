@@ -79,6 +79,27 @@ export async function brokenRules({ simulator }: Ground): Promise<unknown> {
   return broken;
 }
 
+/**
+ * Streamed trades that stand behind a later one of their symbol, over all sockets and processes;
+ * for exchanges that send each symbol's ids in order. A record that is sent again may stand
+ * anywhere: what counts is where it stands first.
+ */
+export function belatedIds(trades: readonly TakenTrade[]): readonly string[] {
+  const newest = new Map<string, number>();
+  const seen = new Set<string>();
+  const belated: string[] = [];
+  for (const { message_id, exchange, native_symbol, trade_id, source } of trades) {
+    if (seen.has(message_id)) continue;
+    seen.add(message_id);
+    if (source !== "STREAM") continue;
+    const market = [exchange, native_symbol].join(":");
+    const id = Number(trade_id);
+    if (id < (newest.get(market) ?? 0)) belated.push(message_id);
+    else newest.set(market, id);
+  }
+  return belated;
+}
+
 function unfillableIds(events: Topics["events"]): ReadonlySet<string> {
   return new Set(
     events.flatMap(({ exchange, native_symbol, unfillable: ranges }) =>
