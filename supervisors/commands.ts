@@ -298,7 +298,10 @@ const test_long: Command = {
   summary: "run the long tests",
   usage: `bun run test:long [FILTER…]
 
-Ten minutes under load with kills in between. The last line is "N passed, N failed".`,
+Ten minutes under load with kills in between, a soak that watches the memory, and chaos: whatever
+may die, hang, fill or go away, each by itself, with all of Kafka held against the list afterwards.
+LOAD_RATE and LOAD_SECONDS, SOAK_RATE and SOAK_SECONDS, CHAOS_RATE and CHAOS_AWAY_SECONDS say how
+much and how long. The last line is "N passed, N failed".`,
   load: () => import("../actors/setup/test_long_command.ts"),
 };
 

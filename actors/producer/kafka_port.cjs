@@ -281,6 +281,9 @@ function connect(config) {
   });
 }
 
+// A write to a reader that was killed fails. What was taken from it is delivered all the same:
+// dying of it would leave half a batch in Kafka, trades without their frames.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 setInterval(() => printLine("H"), heartbeat_ms).unref();
 process.stdin.on("data", onBytes);
 process.stdin.on("end", () => {

@@ -7,10 +7,11 @@
  */
 
 import { expect } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bytesFree } from "../../actors/settings/data_directory.ts";
 import type { StatusNode } from "../../actors/status/node.ts";
-import { type Account, accountOf, brokenRules } from "./feed_ledger.ts";
+import { type Account, accountOf, belatedIds, brokenRules } from "./feed_ledger.ts";
 import type { Ground } from "./feed_rig.ts";
 import {
   allConnections,
@@ -105,6 +106,33 @@ export async function killPlatformAndBroker(chaos: Chaos): Promise<void> {
   await conclude(chaos, second, accounts, "frames");
 }
 
+/** K2 and its port are killed at once, as when memory runs out. */
+export async function killPlatformAndPort(chaos: Chaos): Promise<void> {
+  const { ground } = chaos;
+  await using first = await startFeed(ground);
+  await underLoad(first);
+  await killPortOf(first);
+  await first.stop("SIGKILL");
+  await using second = await startFeed(ground);
+  using accounts = watchAccounts(second);
+  await underLoad(second);
+  await conclude(chaos, second, accounts, "frames");
+}
+
+/** All that is ours is killed at once. */
+export async function killEverything(chaos: Chaos): Promise<void> {
+  const { ground } = chaos;
+  await using first = await startFeed(ground);
+  await underLoad(first);
+  await killPortOf(first);
+  await Promise.all([ground.broker.kill(), first.stop("SIGKILL")]);
+  await ground.broker.start();
+  await using second = await startFeed(ground);
+  using accounts = watchAccounts(second);
+  await underLoad(second);
+  await conclude(chaos, second, accounts, "frames");
+}
+
 /** The registry goes away, and the port is killed meanwhile: a running feed needs no registry. */
 export async function stopRegistry(chaos: Chaos): Promise<void> {
   const { registry } = chaos.ground;
@@ -185,9 +213,29 @@ export async function fillDisk(chaos: Chaos): Promise<void> {
   await broker.kill();
   await spilling(feed);
   await allConnections(feed, "paused");
+  expect((await producerFigures(feed)).spill_error).not.toBeNull();
   await Bun.sleep(chaos.away_ms);
   await broker.start();
   await acknowledgedAll(feed);
+  await conclude(chaos, feed, accounts);
+}
+
+/** Others fill the disk: K2 makes no more of it before its broker dies of that. */
+export async function takeDisk(chaos: Chaos): Promise<void> {
+  const { folder } = chaos.ground;
+  const settings = { K2_DISK_FREE_MIN: String(bytesFree(folder) - 2 ** 30) };
+  await using feed = await startFeed(chaos.ground, { settings });
+  using accounts = watchAccounts(feed);
+  await underLoad(feed);
+  const filler = join(folder, "filler");
+  expect(Bun.spawnSync(["fallocate", "--length", "2GiB", filler]).exitCode).toBe(0);
+  await allConnections(feed, "paused");
+  expect((await producerFigures(feed)).pressure_reason).toBe("the disk is nearly full");
+  await acknowledgedAll(feed);
+  await Bun.sleep(chaos.away_ms);
+  rmSync(filler);
+  await streaming(feed, chaos.ground);
+  await underLoad(feed);
   await conclude(chaos, feed, accounts);
 }
 
@@ -328,15 +376,17 @@ async function portReplaced(feed: Platform, pid: StatusNode["pid"]): Promise<num
 async function conclude(
   { ground }: Chaos,
   feed: Platform,
-  { imbalances }: ReturnType<typeof watchAccounts>,
+  accounts: ReturnType<typeof watchAccounts>,
   lost: "nothing" | "frames" = "nothing",
 ): Promise<Account> {
   await recovered(feed);
-  expect(imbalances).toEqual([]);
+  expect(accounts.imbalances).toEqual([]);
+  expect(accounts.reads).toBeGreaterThan(0);
   expect(await feed.stop("SIGTERM")).toBe(0);
   const account = await accountOf(ground);
   expect(account.differences).toEqual([]);
   if (lost === "nothing") expect(account.frameless).toEqual([]);
+  expect(belatedIds(account.trades).slice(0, 10)).toEqual([]);
   expect([...account.unfillable]).toEqual([]);
   expect(account.markets_count).toBe(2 * ground.exchanges.length);
   expect(await brokenRules(ground)).toEqual({});

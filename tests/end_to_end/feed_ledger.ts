@@ -79,6 +79,27 @@ export async function brokenRules({ simulator }: Ground): Promise<unknown> {
   return broken;
 }
 
+/**
+ * Streamed trades that stand behind a later one of their symbol, over all sockets and processes;
+ * for exchanges that send each symbol's ids in order. A record that is sent again may stand
+ * anywhere: what counts is where it stands first.
+ */
+export function belatedIds(trades: readonly TakenTrade[]): readonly string[] {
+  const newest = new Map<string, number>();
+  const seen = new Set<string>();
+  const belated: string[] = [];
+  for (const { message_id, exchange, native_symbol, trade_id, source } of trades) {
+    if (seen.has(message_id)) continue;
+    seen.add(message_id);
+    if (source !== "STREAM") continue;
+    const market = [exchange, native_symbol].join(":");
+    const id = Number(trade_id);
+    if (id < (newest.get(market) ?? 0)) belated.push(message_id);
+    else newest.set(market, id);
+  }
+  return belated;
+}
+
 function unfillableIds(events: Topics["events"]): ReadonlySet<string> {
   return new Set(
     events.flatMap(({ exchange, native_symbol, unfillable: ranges }) =>
@@ -160,7 +181,9 @@ function framelessOf(trades: Topics["trades"], frames: Topics["frames"]): Readon
 
 /** Trades of which not even one record has its frame. */
 function framesLacking(taken: readonly TakenTrade[], frameless: ReadonlySet<TakenTrade>) {
-  const ids = new Set(taken.filter((it) => frameless.has(it)).map(({ trade_id }) => trade_id));
-  for (const trade of taken) if (!frameless.has(trade)) ids.delete(trade.trade_id);
-  return [...ids].map((id) => `the frame of ${taken[0]?.exchange}'s trade ${id} is not in Kafka`);
+  const framed = taken.filter((trade) => !frameless.has(trade));
+  const framed_ids = new Set(framed.map(({ trade_id }) => trade_id));
+  return taken
+    .filter((trade) => !framed_ids.has(trade.trade_id))
+    .map((trade) => `the frame of ${JSON.stringify(trade)} is not in Kafka`);
 }

@@ -153,8 +153,9 @@ function faultsOf(simulator_url: string) {
 
 /** Everything that stands in the feed's topics, decoded, in the order of its partitions. */
 async function readTopics(brokers: string, exchanges: readonly string[]) {
-  const [trades, frames, events, dead_letters] = await Promise.all([
-    readAll(brokers, exchanges.map(tradesTopic)),
+  // First, so that a feed that runs has written what these were found in when that is read.
+  const trades = await readAll(brokers, exchanges.map(tradesTopic));
+  const [frames, events, dead_letters] = await Promise.all([
     readAll(brokers, exchanges.map(framesTopic)),
     readAll(brokers, [events_topic]),
     readAll(brokers, [dead_letters_topic]),
@@ -184,7 +185,9 @@ async function readAll(brokers: string, topics: readonly string[]): Promise<read
       autocommit: false,
       maxWaitTime: 100,
     });
-    for await (const { value } of stream) {
+    for await (const { value, topic, partition, offset } of stream) {
+      // What is still being written is not of the same moment in all topics.
+      if (offset >= (ends.get(topic)?.[partition] ?? 0n)) continue;
       values.push(Buffer.from(value ?? []));
       left -= 1;
       if (left === 0) break;
