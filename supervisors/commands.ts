@@ -266,6 +266,24 @@ producer: from a trade to its acknowledgement by the embedded broker, through ou
   load: () => import("../actors/bench/bench_command.ts"),
 };
 
+const simulate_faults: Command = {
+  name: "simulate-faults",
+  summary: "run the feed in virtual time, with everything failing",
+  usage: `bun run simulate-faults [--seeds n | --seed n]
+
+The deterministic simulation: the feed's machines run in virtual time against simulated exchanges,
+a simulated Kafka and a simulated disk. Calls throw, processes are killed, the power is cut, the
+broker and the disk fail; then nothing does, and all has to become well. What must hold is checked
+all along. A seed that fails is printed with the end of its history; exit code 1.
+  --seeds n   run the seeds from 1 to n, over all cores (default 1000); the last line is
+              seeds=… failed=… virtual_s=… seconds=…
+  --seed n    run one seed and print its whole history: the same in every run`,
+  options: { seeds: text, seed: text },
+  positionals_max: 0,
+  setup: () => ["packages"],
+  load: () => import("./fault_simulation/command.ts"),
+};
+
 const check: Command = {
   name: "check",
   summary: "run the static checks",
@@ -331,6 +349,7 @@ export const commands: readonly Command[] = [
   backfill,
   notebook,
   bench,
+  simulate_faults,
   check,
   test,
   test_long,
