@@ -53,7 +53,7 @@ async function dispatch(command: Command, argv: readonly string[]): Promise<numb
     root: import.meta.dir,
   };
   command.check?.(invocation);
-  const made = await setUp(command.setup(flags, settings), {
+  const made = await setUp(command.setup(invocation), {
     root: import.meta.dir,
     environment: process.env,
   });

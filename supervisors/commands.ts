@@ -8,7 +8,9 @@
 
 import { inUse, lockHolder, readStamp } from "../actors/settings/data_directory.ts";
 import { UsageError } from "../actors/settings/exit.ts";
-import type { Flags, Invocation, Run } from "../actors/settings/invocation.ts";
+import type { Invocation, Run } from "../actors/settings/invocation.ts";
+import { pem_properties, variableOf } from "../actors/settings/kafka_security.ts";
+import { readPem } from "../actors/settings/pem_file.ts";
 import type { Settings } from "../actors/settings/settings.ts";
 import type { StepName } from "../actors/setup/steps.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
@@ -27,7 +29,7 @@ export interface Command {
   /** Refuses wrong use before set-up begins: throws a UsageError. */
   check?(invocation: Invocation): void;
   /** Which set-up products this call needs. */
-  setup(flags: Flags, settings: Settings): readonly StepName[];
+  setup(invocation: Invocation): readonly StepName[];
   load(): Promise<{ readonly run: Run }>;
 }
 
@@ -205,7 +207,7 @@ the exchange does not have all of it.
   },
   positionals_max: 0,
   check: checkBackfill,
-  setup: (_, settings) => feedSteps(settings),
+  setup: ({ settings }) => feedSteps(settings),
   load: () => import("./backfill_command.ts"),
 };
 
@@ -226,21 +228,41 @@ const bench: Command = {
   summary: "measure a stretch of the platform",
   usage: `bun run bench normalize [--frames FILE] [--to trade|record] [--count n]
 bun run bench feed [--to trade|acknowledged] [--seconds n]
+bun run bench producer [--to throughput|latency|outage|events] [--seconds n]
 
-normalize measures raw frames to trades (or encoded records) against JSON.parse of the same frames
-(and avsc encoding of the same trades). feed measures the sockets that the settings name, else the
-simulator's flood, to trades (or records acknowledged by the embedded broker) against reading the
-same sockets with JSON.parse. Both take several turns in one run and print the middle one.
-  --frames FILE   normalize: one raw frame a line; without it they are generated from a seed
-  --count n       normalize: how many frames to generate
-  --to            trade (default); record for normalize, acknowledged for feed
-  --seconds n     feed: longest time of a turn (default 60); it ends when the sockets fall silent
-                  for 2 s. lost: ids that were skipped and records not acknowledged; p50_ms, p99_ms:
-                  from received to the trade, or to its acknowledgement`,
+Each takes several turns in one run, its floor beside it, and prints the middle one. floor_ratio is
+the floor's CPU time as a share of what the platform took for the same; NaN where there is none.
+
+normalize: raw frames to trades (or encoded records), against JSON.parse of the same frames (and
+avsc encoding of the same trades).
+  --frames FILE   one raw frame a line; without it they are generated from a seed
+  --count n       how many frames to generate
+  --to            trade (default), record
+
+feed: from the sockets that the settings name, else the simulator's flood, to trades, against
+reading the same sockets with JSON.parse; or to records acknowledged by the embedded broker, against
+the Kafka client alone, in Node, that sends the same feed's trades and frames from memory.
+  --to            trade (default), acknowledged
+  --seconds n     longest time of a turn (default 60); it ends when the sockets fall silent for 2 s.
+                  lost: ids that were skipped and records not acknowledged; p50_ms, p99_ms: from
+                  received to the trade, or to its acknowledgement
+
+producer: from a trade to its acknowledgement by the embedded broker, through outbox and port.
+  --to            throughput (default): records a second, against the Kafka client alone, in Node,
+                  that sends the same bytes from memory; floor_ratio is of these rates, cpu_ratio
+                  of CPU time. latency: from received to acknowledged at 1,000 and 20,000 trades
+                  a second. outage: memory while the broker stands still and 20,000 trades a second
+                  come; withheld: those that no buffer had room for; lost: taken and never
+                  acknowledged. events: an event of the producer's machine against a message to a
+                  callback
+  --seconds n     throughput: of a turn (default 3); latency: of each pace (10); outage: how long
+                  Kafka is away (60)`,
   options: { frames: text, to: text, count: text, seconds: text },
   positionals_max: 1,
-  setup: ({ to }) =>
-    to === "acknowledged" ? ["packages", "kafka_client", "kafka_broker"] : ["packages"],
+  setup: ({ flags: { to }, positionals: [name] }) =>
+    to === "acknowledged" || (name === "producer" && to !== "events")
+      ? ["packages", "kafka_client", "kafka_broker"]
+      : ["packages"],
   load: () => import("../actors/bench/bench_command.ts"),
 };
 
@@ -294,7 +316,10 @@ const test_long: Command = {
   summary: "run the long tests",
   usage: `bun run test:long [FILTER…]
 
-Ten minutes under load with kills in between. The last line is "N passed, N failed".`,
+Ten minutes under load with kills in between, a soak that watches the memory, and chaos: whatever
+may die, hang, fill or go away, each by itself, with all of Kafka held against the list afterwards.
+LOAD_RATE and LOAD_SECONDS, SOAK_RATE and SOAK_SECONDS, CHAOS_RATE and CHAOS_AWAY_SECONDS say how
+much and how long. The last line is "N passed, N failed".`,
   load: () => import("../actors/setup/test_long_command.ts"),
 };
 
@@ -346,12 +371,23 @@ function checkStart({ flags, settings }: Invocation): void {
   const holder = lockHolder(settings.data_dir);
   if (holder !== null) throw inUse(settings.data_dir, holder.pid);
   checkDirectory(options);
-  if (options.role !== "feed") javaClientOptions(settings.kafka.properties);
+  checkPemFiles(settings);
+  if (options.role !== "feed") javaClientOptions(settings.kafka.properties, readPem);
+}
+
+/** A file that is not there would only be missed once everything runs. */
+function checkPemFiles({ kafka, schema_registry_ca_location: authority }: Settings): void {
+  for (const name of pem_properties) {
+    const path = kafka.properties[name];
+    if (path !== undefined) readPem(variableOf(name), path);
+  }
+  if (authority !== null) readPem("K2_SCHEMA_REGISTRY_CA_LOCATION", authority);
 }
 
 /** A running platform is asked to do it, and knows what its data directory is for. */
 function checkBackfill({ flags, settings }: Invocation): void {
   const { start } = readBackfillOptions(flags, settings, Date.now());
+  checkPemFiles(settings);
   if (lockHolder(settings.data_dir) === null) checkDirectory(start);
 }
 
@@ -359,7 +395,7 @@ function checkDirectory(options: StartOptions): void {
   readStamp(options.settings.data_dir, purposeOf(options));
 }
 
-function stepsOfStart(flags: Flags, settings: Settings): readonly StepName[] {
+function stepsOfStart({ flags, settings }: Invocation): readonly StepName[] {
   const steps = feedSteps(settings);
   return flags.role === "feed" ? steps : [...steps, "spark_jars", "pyspark", "duckdb"];
 }

@@ -7,6 +7,7 @@
 
 import type { KafkaCluster } from "../actors/producer/kafka_properties.ts";
 import type { Outbox } from "../actors/producer/outbox.ts";
+import type { RegistryAccess } from "../actors/registry/client.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { Role, Settings } from "../actors/settings/settings.ts";
 import type { Effects } from "./effects.ts";
@@ -57,7 +58,7 @@ export interface TreeParts {
 /** The parts, and what follows from them. */
 export interface Ground extends TreeParts {
   readonly cluster: KafkaCluster;
-  readonly registry_url: string;
+  readonly registry: RegistryAccess;
 }
 
 /** What the feed's branch needs of it. */

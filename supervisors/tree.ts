@@ -14,8 +14,9 @@ import { type BrokerInput, brokerActor } from "../actors/broker/broker.ts";
 import { Outbox } from "../actors/producer/outbox.ts";
 import type { SpillStore } from "../actors/producer/spill.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
-import { registerSchemas } from "../actors/registry/client.ts";
+import { type RegistryAccess, registerSchemas } from "../actors/registry/client.ts";
 import { type RegistryInput, registryActor } from "../actors/registry/registry.ts";
+import { readPem } from "../actors/settings/pem_file.ts";
 import type { Settings } from "../actors/settings/settings.ts";
 import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simulator_port.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
@@ -67,7 +68,7 @@ export function plantTree(parts: TreeParts): SupervisorSpec & { readonly id: str
   const ground: Ground = {
     ...parts,
     cluster: { brokers, properties: settings.kafka.properties },
-    registry_url: settings.schema_registry_url ?? `http://127.0.0.1:${ports.registry}`,
+    registry: registryAccess(settings, ports.registry),
   };
   const { memory } = parts;
   const work = [
@@ -94,6 +95,17 @@ export function plantTree(parts: TreeParts): SupervisorSpec & { readonly id: str
       platform,
     ],
   };
+}
+
+/** @param port Of the embedded registry. */
+function registryAccess(settings: Settings, port: number): RegistryAccess {
+  const { schema_registry_url: url, schema_registry_login, schema_registry_ca_location } = settings;
+  if (url === null) return { url: `http://127.0.0.1:${port}`, login: null, ca: null };
+  const ca =
+    schema_registry_ca_location === null
+      ? null
+      : readPem("K2_SCHEMA_REGISTRY_CA_LOCATION", schema_registry_ca_location);
+  return { url, login: schema_registry_login, ca };
 }
 
 function simulator({ settings, ports, root, log }: Ground, simulate: Simulation): ChildSpec {
@@ -172,7 +184,7 @@ function registry({ settings, ports }: Ground): ChildSpec {
 }
 
 function topics(ground: Ground): ChildSpec {
-  const { settings, cluster, outbox, registry_url, log, effects } = ground;
+  const { settings, cluster, outbox, registry, log, effects } = ground;
   const { trades_partitions, replication_factor, retention_ms, retention_bytes } = settings.kafka;
   const exchanges = settings.exchanges.map(({ exchange }) => exchange);
   return {
@@ -192,7 +204,7 @@ function topics(ground: Ground): ChildSpec {
       cluster,
       outbox,
       registerSchemas: (signal: AbortSignal) =>
-        registerSchemas(registry_url, schemasByTopic(exchanges), { fetch, signal }),
+        registerSchemas(registry, schemasByTopic(exchanges), { fetch, signal }),
       data_dir: settings.data_dir,
       node: "node",
       log,
@@ -234,14 +246,17 @@ function lake(ground: Ground): ChildSpec {
   });
 }
 
-function sparkConfig({ settings, cluster, registry_url, root }: Ground): SparkConfig {
+function sparkConfig({ settings, cluster, registry, root }: Ground): SparkConfig {
   const { data_dir } = settings;
   return {
     bootstrap_servers: cluster.brokers,
-    kafka_options: javaClientOptions(settings.kafka.properties),
+    kafka_options: javaClientOptions(settings.kafka.properties, readPem),
     trade_topics: settings.exchanges.map(({ exchange }) => tradesTopic(exchange)),
     dead_letter_topic: dead_letters_topic,
-    schema_registry_url: registry_url,
+    schema_registry_url: registry.url,
+    schema_registry_username: registry.login?.username ?? null,
+    schema_registry_password: registry.login?.password ?? null,
+    schema_registry_ca: registry.ca,
     catalog_uri: settings.catalog_uri ?? `jdbc:sqlite:${join(data_dir, "lake/catalog.db")}`,
     warehouse: settings.warehouse ?? `file://${join(data_dir, "lake/warehouse")}`,
     checkpoint_dir: join(data_dir, "lake/checkpoints"),

@@ -249,7 +249,9 @@ export class Backlog {
         throw new FatalError(`What was spilled cannot be read again: ${reasonOf(error)}`);
       }
       // When it was received is not kept: a latency of hours would say nothing of the feed.
-      this.#head.push({ id, count, outcome, position, packet, received_us: new Float64Array() });
+      const received_us = new Float64Array();
+      const label = { id, position, outcome };
+      this.#head.push({ ...label, count, packet, received_us, is_continuation: false });
       this.#unread.shift();
       this.#unread_records -= count;
       this.#kept.set(id, packet.length);

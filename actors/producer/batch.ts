@@ -43,6 +43,8 @@ export interface Batch extends BatchLabel {
    * counted.
    */
   readonly received_us: Float64Array;
+  /** Whether its first trades may have been found in a frame of the batch before. */
+  readonly is_continuation: boolean;
 }
 
 /** One record of a batch, as views of its packet. */
@@ -64,6 +66,7 @@ export class BatchWriter {
   #count = 0;
   /** What the frames' records will take of the packet. */
   #frames_bytes = 0;
+  #is_continuation = false;
 
   /**
    * @param bytes_max Longest packet.
@@ -113,6 +116,7 @@ export class BatchWriter {
     if (start < 0) return false;
     const end = encoder.encode(trade, this.#buffer, start);
     if (end < 0 || end + this.#frames_bytes > this.#buffer.length) return false;
+    if (this.#frames.count === 0) this.#is_continuation = true;
     this.#finishRecord(start, end, trade.source === "STREAM" ? trade.ingestion_timestamp : 0);
     return true;
   }
@@ -153,7 +157,9 @@ export class BatchWriter {
     this.#offset = header_bytes;
     this.#count = 0;
     this.#frames_bytes = 0;
-    return { ...label, count, packet, received_us };
+    const is_continuation = this.#is_continuation;
+    this.#is_continuation = false;
+    return { ...label, count, packet, received_us, is_continuation };
   }
 
   #finishRecord(start: number, end: number, received_us: number): void {
@@ -174,7 +180,7 @@ export function batchOf(
   const packet = allocatePacket(label, 1, packetBytes(key.length, value.length));
   const record = { topic_index, key, value_bytes: value.length };
   packet.set(value, writeRecordHead(record, packet, header_bytes));
-  return { ...label, count: 1, packet, received_us: new Float64Array() };
+  return { ...label, count: 1, packet, received_us: new Float64Array(), is_continuation: true };
 }
 
 /** A packet whose header is written. */

@@ -75,15 +75,21 @@ export class BatchQueue {
     return batch;
   }
 
-  /** Takes out all that is behind the first so many bytes. */
+  /**
+   * Takes out all that is behind the first so many bytes: from the first batch on there that does
+   * not continue the one before, so that no trade is parted from its frame. Where each does, frames
+   * are not kept, or one fills them all.
+   */
   splitAfter(bytes_max: number): BatchQueue {
     const all = this.all();
     let bytes = 0;
-    const first = all.findIndex((batch) => {
+    const beyond = all.findIndex((batch) => {
       bytes += bytesOf(batch);
       return bytes > bytes_max;
     });
-    if (first < 0) return new BatchQueue();
+    if (beyond < 0) return new BatchQueue();
+    const whole = all.findIndex((batch, index) => index >= beyond && !batch.is_continuation);
+    const first = whole < 0 ? beyond : whole;
     const rest = all.slice(first);
     for (const batch of rest) this.#count(batch, -1);
     this.#batches = all.slice(0, first);

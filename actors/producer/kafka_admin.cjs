@@ -4,13 +4,15 @@
  *
  * stdin: JSON, `{"properties": {…}, "topics": [{"name", "partitions", "replication_factor",
  * "config"}]}`, which may hold secrets. Exit code 0 when all topics exist, and every partition has
- * a leader; a TCP connection or an answered request alone says neither. Otherwise 1, with one
- * sentence on stderr.
+ * a leader; a TCP connection or an answered request alone says neither. Otherwise `F <sentence>` on
+ * stdout, after which there is nothing to wait for: to end by itself takes the client until the
+ * time limit of what it is at.
  */
 
 "use strict";
 
 const { AdminClient, Producer } = require("@confluentinc/kafka-javascript");
+const { watchLogin, withTokens } = require("./kafka_login.cjs");
 
 const request_ms_max = 10_000;
 const attempts_max = 100;
@@ -28,11 +30,16 @@ function createTopic(admin, { name, partitions, replication_factor, config }) {
 }
 
 function connect(properties) {
-  const producer = new Producer(properties);
+  const producer = new Producer(withTokens(properties));
   // Without a listener an error event would be thrown; connecting reports its own.
   producer.on("event.error", () => {});
+  producer.on("error", () => {});
   return new Promise((resolve, reject) => {
+    const endWatch = watchLogin(producer, (words) => {
+      reject(new Error(`Kafka does not let us in: ${words}`));
+    });
     producer.connect({ timeout: request_ms_max }, (error) => {
+      endWatch();
       if (error) reject(new Error(`Cannot reach Kafka: ${error.message}`));
       else resolve(producer);
     });
@@ -71,7 +78,7 @@ async function main() {
   for await (const chunk of process.stdin) chunks.push(chunk);
   const { properties, topics } = JSON.parse(Buffer.concat(chunks).toString());
   const producer = await connect(properties);
-  const admin = AdminClient.create(properties);
+  const admin = AdminClient.createFrom(producer);
   await Promise.all(topics.map((topic) => createTopic(admin, topic)));
   await waitForLeaders(producer, topics);
 }
@@ -79,6 +86,6 @@ async function main() {
 main().then(
   () => process.exit(0),
   (error) => {
-    process.stderr.write(`${error.message}\n`, () => process.exit(1));
+    process.stdout.write(`F ${error.message}\n`, () => process.exit(1));
   },
 );

@@ -17,6 +17,7 @@
 "use strict";
 
 const { Producer } = require("@confluentinc/kafka-javascript");
+const { watchLogin, withTokens } = require("./kafka_login.cjs");
 
 /** The longest wait for acknowledgements once stdin has ended. */
 const end_ms_max = 10_000;
@@ -251,19 +252,24 @@ function readPackets(bytes, offset) {
 
 function connect(config) {
   topics = config.topics;
-  producer = new Producer({ ...config.properties, dr_cb: true });
-  // Brokers that are away are reported again every second: once is enough, until one delivers.
+  producer = new Producer({ ...withTokens(config.properties), dr_cb: true });
+  // Brokers that are away are reported again every second, and a token that cannot be had as often
+  // as the client asks for it: once is enough, until one delivers.
   const told = new Set();
-  producer.on("event.error", (error) => {
-    if (!told.has(error.code)) process.stderr.write(`${error.code} ${error.message}\n`);
-    told.add(error.code);
-  });
+  function tell({ code = "", message }) {
+    if (!told.has(message)) process.stderr.write(`${code} ${message}\n`.trimStart());
+    told.add(message);
+  }
+  producer.on("event.error", tell);
+  producer.on("error", tell);
   producer.on("delivery-report", (error, report) => {
     if (told.size > 0) told.clear();
     onDelivered(error, report);
   });
   process.stdin.pause();
+  const endWatch = watchLogin(producer, (words) => fail(0, words));
   producer.connect({ timeout: connect_ms_max }, (error) => {
+    endWatch();
     if (error) {
       fail(error.code ?? 0, error.message);
       return;
@@ -275,6 +281,9 @@ function connect(config) {
   });
 }
 
+// A write to a reader that was killed fails. What was taken from it is delivered all the same:
+// dying of it would leave half a batch in Kafka, trades without their frames.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 setInterval(() => printLine("H"), heartbeat_ms).unref();
 process.stdin.on("data", onBytes);
 process.stdin.on("end", () => {

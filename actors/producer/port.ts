@@ -199,6 +199,8 @@ class PortOwner {
       this.#attachment?.acknowledge(line.batch_id, line.refusals);
     } else if (line.kind === "failed") {
       this.#failure = line.reason;
+      // It has nothing more to say, and to end by itself may take the client a long time.
+      this.#port?.kill();
     } else if (line.kind === "unknown") {
       this.#input.log.warn(`Kafka port: ${line.line}`);
     }

@@ -11,8 +11,9 @@ import type { PressureListener } from "../messages.ts";
 
 const full_share = 0.75;
 const relieved_share = 0.5;
-/** A disk is well again with so much more than what must be free. */
-const disk_relieved_share = 1.0625;
+/** A disk is well again with such a share more than what must be free, and never more bytes. */
+const disk_relief_share = 0.0625;
+const disk_relief_bytes_max = 128 * 2 ** 20;
 
 /** The bounds that pressure is about. */
 export interface PressureOptions {
@@ -68,7 +69,8 @@ export class Pressure {
   /** Takes the bytes now free on disk. */
   updateDisk(free_bytes: number): void {
     const { disk_free_min } = this.#options;
-    this.#is_disk_low = free_bytes < disk_free_min * (this.#is_disk_low ? disk_relieved_share : 1);
+    const relief_bytes = Math.min(disk_free_min * disk_relief_share, disk_relief_bytes_max);
+    this.#is_disk_low = free_bytes < disk_free_min + (this.#is_disk_low ? relief_bytes : 0);
     this.#tell();
   }
 

@@ -179,13 +179,19 @@ function createTopics(input: TopicsInput): Promise<void> {
       command: [input.node, script],
       data_dir: input.data_dir,
       signal: incarnation.signal,
-      onLine: (line) => input.log.warn(`Kafka admin: ${line}`),
-      onErrorLine: (line) => {
-        if (line !== "") words = line;
+      onLine: (line) => {
+        if (line.startsWith("F ")) {
+          words = line.slice(2);
+          port.kill();
+        } else {
+          input.log.warn(`Kafka admin: ${line}`);
+        }
       },
+      // The last of them stands in the reason.
+      onErrorLine: () => {},
       onExit: ({ code, reason }) => {
         if (code === 0) resolve();
-        else reject(new Error(code === 1 && words !== "" ? words : reason));
+        else reject(new Error(words === "" ? reason : words));
       },
     });
     incarnation.report.pid = port.pid;

@@ -230,7 +230,9 @@ function register(call: Call) {
 }
 
 function checkOne(call: Call) {
-  return check(call, [findVersion(call)]);
+  // As Confluent's does: whatever there is not yet, anything may follow.
+  const is_first = call.parts[1] === "latest" && call.store.versions(subjectOf(call)).length === 0;
+  return check(call, is_first ? [] : [findVersion(call)]);
 }
 
 function checkAll(call: Call) {
@@ -240,5 +242,6 @@ function checkAll(call: Call) {
 function check(call: Call, earlier: readonly SchemaVersion[]) {
   const level = call.store.level(subjectOf(call));
   const messages = findIncompatibilities(level, schemaOf(call), earlier);
-  return { is_compatible: messages.length === 0, ...(messages.length > 0 ? { messages } : {}) };
+  const is_compatible = messages.length === 0;
+  return call.query.get("verbose") === "true" ? { is_compatible, messages } : { is_compatible };
 }

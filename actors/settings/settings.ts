@@ -8,6 +8,8 @@
 
 import { resolve } from "node:path";
 import { UsageError } from "./exit.ts";
+import { readKafkaSecurity } from "./kafka_security.ts";
+import { type Environment, readers, wrong } from "./readers.ts";
 
 /** Which part of the platform a process runs: exchanges to Kafka, Kafka to Gold, or both. */
 export type Role = "all" | "feed" | "lake";
@@ -34,12 +36,18 @@ interface KafkaSettings {
   /** Fixed loopback ports of the embedded broker; null takes free ones at the first start. */
   readonly port: number | null;
   readonly controller_port: number | null;
-  /** Further librdkafka properties (`security.protocol`, `sasl.password`, …). Secret. */
+  /** librdkafka's properties of security, see `kafka_security.ts`. Secret. */
   readonly properties: Readonly<Record<string, string>>;
   readonly trades_partitions: number;
   readonly replication_factor: number;
   readonly retention_ms: number;
   readonly retention_bytes: number;
+}
+
+/** Who we are to a schema registry. */
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
 }
 
 /** Every setting, validated and with its default filled in. */
@@ -50,8 +58,12 @@ export interface Settings {
   /** Every registered one, named or not. */
   readonly registered_exchanges: readonly ExchangeSettings[];
   readonly kafka: KafkaSettings;
-  /** Another registry's base URL; null runs the embedded one. */
+  /** Another registry's base URL, without credentials; null runs the embedded one. */
   readonly schema_registry_url: string | null;
+  /** Secret. */
+  readonly schema_registry_login: RegistryLogin | null;
+  /** A file of the authorities that its certificate is checked against; null: the usual ones. */
+  readonly schema_registry_ca_location: string | null;
   readonly registry_port: number | null;
   readonly spark_master: string | null;
   readonly spark_driver_memory: string;
@@ -74,21 +86,8 @@ export interface Settings {
   readonly simulator_port: number | null;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** A quarter of the buffer is for what comes after sockets are told to stop: a page of trades. */
 const buffer_bytes_min = 8 * 2 ** 20;
-const kafka_property_prefix = "K2_KAFKA_";
-const kafka_properties = [
-  "SECURITY_PROTOCOL",
-  "SASL_MECHANISM",
-  "SASL_USERNAME",
-  "SASL_PASSWORD",
-  "SSL_CA_LOCATION",
-  "SSL_CERTIFICATE_LOCATION",
-  "SSL_KEY_LOCATION",
-  "SSL_KEY_PASSWORD",
-] as const;
 
 /**
  * Reads and validates every setting.
@@ -106,7 +105,7 @@ export function readSettings(
     exchanges: readNamedExchanges(environment, registered_exchanges),
     registered_exchanges,
     kafka: readKafka(environment),
-    schema_registry_url: read.url("K2_SCHEMA_REGISTRY_URL", ["http:", "https:"]),
+    ...readRegistry(environment),
     registry_port: read.port("K2_REGISTRY_PORT"),
     spark_master: read.text("K2_SPARK_MASTER"),
     spark_driver_memory: read.matching("K2_SPARK_DRIVER_MEMORY", /^\d+[mg]$/, "such as 1g") ?? "1g",
@@ -156,24 +155,17 @@ function readExchange(environment: Environment, defaults: ExchangeDefaults): Exc
 
 function readKafka(environment: Environment): KafkaSettings {
   const read = readers(environment);
-  const properties: Record<string, string> = {};
-  read.matching(
-    "K2_KAFKA_SECURITY_PROTOCOL",
-    /^(plaintext|ssl|sasl_plaintext|sasl_ssl)$/i,
-    "plaintext, ssl, sasl_plaintext or sasl_ssl",
-  );
-  read.matching(
-    "K2_KAFKA_SASL_MECHANISM",
-    /^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$/,
-    "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
-  );
-  for (const name of kafka_properties) {
-    const value = read.text(kafka_property_prefix + name);
-    if (value !== null) properties[name.toLowerCase().replaceAll("_", ".")] = value;
-  }
   const hosts = "host:port, comma separated";
+  const brokers = read.matching("K2_KAFKA_BROKERS", /^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, hosts);
+  const properties = readKafkaSecurity(environment);
+  if (brokers === null && Object.keys(properties).length > 0) {
+    throw new UsageError(
+      "K2_KAFKA_SECURITY_PROTOCOL and its like are for another cluster: " +
+        "K2_KAFKA_BROKERS must name it",
+    );
+  }
   return {
-    brokers: read.matching("K2_KAFKA_BROKERS", /^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, hosts),
+    brokers,
     port: read.port("K2_KAFKA_PORT"),
     controller_port: read.port("K2_KAFKA_CONTROLLER_PORT"),
     properties,
@@ -184,56 +176,41 @@ function readKafka(environment: Environment): KafkaSettings {
   };
 }
 
+/** Credentials may stand in the URL too; from here on they are apart from it. */
+function readRegistry(environment: Environment) {
+  const read = readers(environment);
+  const name = "K2_SCHEMA_REGISTRY_URL";
+  const value = read.url(name, ["http:", "https:"]);
+  const url = value === null ? null : new URL(value);
+  const schema_registry_ca_location = read.text("K2_SCHEMA_REGISTRY_CA_LOCATION");
+  if (schema_registry_ca_location !== null && url?.protocol !== "https:") {
+    throw new UsageError(`K2_SCHEMA_REGISTRY_CA_LOCATION is set: ${name} must begin with https://`);
+  }
+  const username = read.text("K2_SCHEMA_REGISTRY_USERNAME") ?? decoded(name, url?.username);
+  const password = read.text("K2_SCHEMA_REGISTRY_PASSWORD") ?? decoded(name, url?.password);
+  if ((username === null) !== (password === null)) {
+    throw new UsageError(
+      "K2_SCHEMA_REGISTRY_USERNAME and K2_SCHEMA_REGISTRY_PASSWORD belong together: " +
+        "set both or none",
+    );
+  }
+  return {
+    schema_registry_url: url === null ? null : withoutSlash(url.origin + url.pathname),
+    schema_registry_login: username === null || password === null ? null : { username, password },
+    schema_registry_ca_location,
+  };
+}
+
+/** A part of a URL, where "%40" stands for "@"; null where it is missing or empty. */
+function decoded(name: string, part: string | undefined): string | null {
+  if (part === undefined || part === "") return null;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new UsageError(`${name} has credentials that are not well encoded: "%" must be "%25"`);
+  }
+}
+
 function withoutSlash(url: string): string {
   return url.replace(/\/+$/, "");
-}
-
-function wrong(name: string, value: string, allowed: string): UsageError {
-  return new UsageError(`${name} is "${value}": it must be ${allowed}`);
-}
-
-/** Readers of one variable each: null where it is unset or empty. */
-function readers(environment: Environment) {
-  function text(name: string): string | null {
-    const value = environment[name]?.trim();
-    return value === undefined || value === "" ? null : value;
-  }
-  function matching(name: string, pattern: RegExp, allowed: string): string | null {
-    const value = text(name);
-    if (value !== null && !pattern.test(value)) throw wrong(name, value, allowed);
-    return value;
-  }
-  function integer(name: string, range: { readonly min: number; readonly max: number }) {
-    const value = text(name);
-    if (value === null) return null;
-    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= range.min && number <= range.max) return number;
-    throw wrong(name, value, `an integer from ${range.min} to ${range.max}`);
-  }
-  function port(name: string): number | null {
-    return integer(name, { min: 1, max: 65_535 });
-  }
-  function bytes(name: string, min: number): number | null {
-    const value = text(name);
-    if (value === null) return null;
-    const match = /^(\d{1,12})\s*(KiB|MiB|GiB)?$/.exec(value);
-    const unit = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[match?.[2] ?? ""] ?? 1;
-    const number = match === null ? Number.NaN : Number(match[1]) * unit;
-    if (number >= min && Number.isSafeInteger(number)) return number;
-    throw wrong(name, value, `at least ${min}, in bytes or with KiB, MiB or GiB`);
-  }
-  function list(name: string): readonly string[] | null {
-    const value = text(name);
-    if (value === null) return null;
-    const items = value.split(",").map((item) => item.trim());
-    if (items.every((item) => item !== "") && new Set(items).size === items.length) return items;
-    throw wrong(name, value, "a comma separated list without empty or repeated items");
-  }
-  function url(name: string, schemes: readonly string[]): string | null {
-    const value = text(name);
-    if (value === null) return null;
-    if (URL.canParse(value) && schemes.includes(new URL(value).protocol)) return value;
-    throw wrong(name, value, `a URL that begins with ${schemes.map((s) => `${s}//`).join(" or ")}`);
-  }
-  return { text, matching, integer, port, bytes, list, url };
 }

@@ -64,6 +64,12 @@ export async function install(name: StepName, place: Place, signal: AbortSignal)
     case "notebooks":
     case "test_tools":
       return installRequirements(work, name);
+    case "apicurio":
+      return installJars(work, {
+        pom: "tests/actors/registry/pom.xml",
+        folder: ".setup/apicurio",
+        goal: "unpack-dependencies",
+      });
     default:
       name satisfies never;
   }
@@ -132,17 +138,25 @@ async function moveInto(folder: string, place: string): Promise<void> {
 
 async function installJars(
   work: Work,
-  { pom, folder }: { readonly pom: string; readonly folder: string },
+  options: {
+    readonly pom: string;
+    readonly folder: string;
+    /** Of the dependency plugin; it takes the jars as they are, where it is not given. */
+    readonly goal?: "unpack-dependencies";
+  },
 ): Promise<void> {
+  const { pom, folder, goal = "copy-dependencies" } = options;
   const temporary = await emptyFolder(work);
   await run(work, [
     "mvn",
     "--batch-mode",
     "--no-transfer-progress",
     `--file=${join(work.root, pom)}`,
-    `${dependency_plugin}:copy-dependencies`,
+    `${dependency_plugin}:${goal}`,
     "-DincludeScope=runtime",
     `-DoutputDirectory=${temporary}`,
+    // Where it notes what it has unpacked, else beside the pom.
+    `-DmarkersDirectory=${join(temporary, "markers")}`,
   ]);
   await moveInto(temporary, join(work.root, folder));
 }

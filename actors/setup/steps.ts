@@ -17,6 +17,7 @@ export const step_names = [
   "duckdb",
   "notebooks",
   "test_tools",
+  "apicurio",
 ] as const;
 
 /** One of `step_names`. */
@@ -151,6 +152,19 @@ export const steps: Readonly<Record<StepName, Step>> = {
   },
   notebooks: pythonStep("notebooks", "Jupyter and its libraries", 800),
   test_tools: pythonStep("test_tools", "test tools", 150),
+  apicurio: {
+    title: "Apicurio, a schema registry for the tests (110 MB)",
+    needs: [],
+    tools: ["java", "mvn"],
+    tools_in_use: ["java"],
+    inputs: ["tests/actors/registry/pom.xml"],
+    recipe: dependency_plugin,
+    is_bound_to_node: false,
+    stamp: ".setup/apicurio/stamp.json",
+    products: [],
+    disk_mib: 400,
+    group: "maven",
+  },
 };
 
 function pythonStep(name: PythonStepName, title: string, disk_mib: number): Step {

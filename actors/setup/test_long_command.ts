@@ -14,7 +14,7 @@ import { bunSuite, runTests } from "./test_command.ts";
 const minute_ms = 60_000;
 
 /** Lines of a long test's output that hold what it has measured. */
-const figures_line = /^(rss_slope_mib_per_min=|\{"counts")/;
+const figures_line = /^(rss_slope_mib_per_min=|restart_ms=|\{"counts")/;
 
 /** Runs the long tests, or only those whose path contains one of the arguments. */
 export const run: Run = async (invocation) => {

@@ -21,8 +21,12 @@ export interface SparkConfig {
   readonly kafka_options: Readonly<Record<string, string>>;
   readonly trade_topics: readonly string[];
   readonly dead_letter_topic: string;
-  /** With credentials, if any. Secret. */
   readonly schema_registry_url: string;
+  readonly schema_registry_username: string | null;
+  /** Secret. */
+  readonly schema_registry_password: string | null;
+  /** The authorities that its certificate is checked against, as PEM. */
+  readonly schema_registry_ca: string | null;
   readonly catalog_uri: string;
   readonly warehouse: string;
   readonly checkpoint_dir: string;

@@ -21,7 +21,7 @@ class Config:
     bootstrap_servers: str
     #: Topics of trades, all read by one query.
     trade_topics: tuple[str, ...]
-    #: Base URL of the schema registry; may hold credentials. Secret.
+    #: Base URL of the schema registry, without credentials.
     schema_registry_url: str
     #: JDBC address of the Iceberg catalog, `jdbc:sqlite:/…/catalog.db`; may hold a password.
     catalog_uri: str
@@ -36,6 +36,11 @@ class Config:
     dead_letter_topic: str = "market.crypto.dead_letters"
     #: Further Kafka client properties, with or without Spark's prefix `kafka.`. Secret.
     kafka_options: dict[str, str] = field(default_factory=dict)
+    schema_registry_username: str | None = None
+    #: Secret.
+    schema_registry_password: str | None = None
+    #: The authorities that the registry's certificate is checked against, as PEM.
+    schema_registry_ca: str | None = None
     master: str = "local[*]"
     driver_memory: str = "1g"
     trigger_seconds: float = 2

@@ -105,7 +105,12 @@ class Driver:
         config = self._config
         for definition in definitions():
             session.sql(definition)
-        registry = SchemaRegistry(config.schema_registry_url)
+        registry = SchemaRegistry(
+            config.schema_registry_url,
+            username=config.schema_registry_username,
+            password=config.schema_registry_password,
+            ca=config.schema_registry_ca,
+        )
         trades = BronzeQuery(session, config, BRONZE_TRADES, config.trade_topics)
         letters = BronzeQuery(session, config, BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
         refinery = Refinery(session, registry, self._reach)

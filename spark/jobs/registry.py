@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from http import HTTPStatus
 
@@ -31,19 +31,26 @@ class SchemaRegistry:
     """Writers' schemas by id. Bounded by the number of schemas that the registry holds.
 
     Args:
-        url: base URL; credentials may stand in it as `https://user:password@host`.
+        url: base URL, without credentials.
+        username: who we are to it; None where it asks nobody.
+        password: of that user.
+        ca: the authorities that its certificate is checked against, as PEM; None: the usual ones.
 
     """
 
-    def __init__(self, url: str) -> None:
-        parts = urllib.parse.urlsplit(url.rstrip("/"))
-        credentials, _, host = parts.netloc.rpartition("@")
-        # Without the credentials: it stands in error messages.
-        self._url = parts._replace(netloc=host).geturl()
+    def __init__(
+        self,
+        url: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        ca: str | None = None,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._tls = ssl.create_default_context(cadata=ca) if ca else None
         self._headers = {"Accept": "application/vnd.schemaregistry.v1+json"}
-        if credentials:
-            auth = urllib.parse.unquote(credentials)
-            encoded = base64.b64encode(auth.encode()).decode()
+        if username is not None:
+            encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
             self._headers["Authorization"] = f"Basic {encoded}"
         self._schemas: dict[int, str] = {}
 
@@ -83,7 +90,9 @@ class SchemaRegistry:
     def _ask(self, schema_id: int) -> str:
         url = f"{self._url}/schemas/ids/{schema_id}"
         request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310
+            request, timeout=TIMEOUT_S, context=self._tls
+        ) as response:
             answer = json.load(response)
         if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
             raise ValueError("the answer holds no schema")

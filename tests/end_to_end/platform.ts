@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { StatusDocument, StatusNode } from "../../actors/status/node.ts";
@@ -94,15 +94,25 @@ export interface Platform {
   node(path: string): Promise<StatusNode>;
   /** Sends a signal and waits for the end. */
   stop(signal: NodeJS.Signals): Promise<number>;
-  readonly exited: Promise<number>;
+  /** Waits for the end; all that was written is in the log then. */
+  ended(): Promise<number>;
+  /** As `kill -9`: a test that fails leaves nothing running. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts the platform and waits for its status server. */
+/**
+ * Starts the platform and waits for its status server.
+ *
+ * @param shell Commands of bash that set limits on the process before it begins.
+ */
 export async function startPlatform(
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
+  shell = "",
 ): Promise<Platform> {
-  const child = Bun.spawn([process.execPath, "--no-env-file", "main.ts", "start", ...argv], {
+  const command = [process.execPath, "--no-env-file", "main.ts", "start", ...argv];
+  const limited = shell === "" ? [] : ["bash", "-c", `${shell}; exec "$@"`, "bash"];
+  const child = Bun.spawn([...limited, ...command], {
     cwd: root,
     env: { ...environment },
     stdin: "ignore",
@@ -127,6 +137,15 @@ export async function startPlatform(
     const { tree } = (await response.json()) as StatusDocument;
     return tree;
   }
+  async function stop(signal: NodeJS.Signals): Promise<number> {
+    child.kill(signal);
+    return await ended();
+  }
+  async function ended(): Promise<number> {
+    const code = await child.exited;
+    await reading;
+    return code;
+  }
   return {
     pid: child.pid,
     data_dir: environment.K2_DATA_DIR ?? "",
@@ -134,14 +153,21 @@ export async function startPlatform(
     url: (path) => new URL(path, base).href,
     tree,
     node: async (path) => nodeAt(await tree(), path),
-    stop: async (signal) => {
-      child.kill(signal);
-      const code = await child.exited;
-      await reading;
-      return code;
-    },
-    exited: child.exited,
+    stop,
+    ended,
+    [Symbol.asyncDispose]: async () => void (await stop("SIGKILL")),
   };
+}
+
+/** Commands an actor as a person does. */
+export async function command(platform: Platform, path: string, verb: string): Promise<void> {
+  const token = readFileSync(join(platform.data_dir, "status.token"), "utf8").trim();
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(platform.url(`/actors/${path}/${verb}`), {
+    method: "POST",
+    headers,
+  });
+  if (response.status !== 202) throw new Error(`${verb} ${path}: ${await response.text()}`);
 }
 
 /** The node at a path such as `k2/platform/infrastructure/broker`. */

@@ -6,10 +6,10 @@
  */
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { differences, startSimulator } from "../end_to_end/ledger.ts";
 import {
   allNodes,
+  command,
   environmentOf,
   eventually,
   nodeAt,
@@ -112,19 +112,6 @@ async function underLoad(
     return Number(row?.trades) >= acknowledged ? true : undefined;
   });
   return { acknowledged, rss_mb_max, by_process };
-}
-
-async function command(
-  platform: Awaited<ReturnType<typeof startPlatform>>,
-  path: string,
-  verb: string,
-): Promise<void> {
-  const token = readFileSync(`${platform.data_dir}/status.token`, "utf8").trim();
-  const { status } = await fetch(platform.url(`actors/${path}/${verb}`), {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}` },
-  });
-  expect(status).toBe(202);
 }
 
 async function pidsOf(platform: Awaited<ReturnType<typeof startPlatform>>) {

@@ -6,10 +6,14 @@
  */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Consumer, MessagesStreamModes } from "@platformatic/kafka";
 import { spawnPort } from "../../../actors/port/port.ts";
 import { afterOnHost } from "../../../actors/port/timers.ts";
+import { producerProperties } from "../../../actors/producer/kafka_properties.ts";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { kafkaPort } from "../../../actors/producer/port.ts";
 import { producerMachine } from "../../../actors/producer/producer.ts";
@@ -272,6 +276,25 @@ test("a port that is killed again and again under load costs no record and no or
   const records = await readTrades("binance", "killed", total);
   expectOrderPerKey(records);
 }, 90_000);
+
+test("a port whose reader is gone still delivers all that it was given", async () => {
+  const script = fileURLToPath(new URL("../../../actors/producer/kafka_port.cjs", import.meta.url));
+  const child = spawn("node", [script], { stdio: ["pipe", "pipe", "ignore"] });
+  const exited = once(child, "exit");
+  const outbox = createOutbox();
+  outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic) => [topic, 1])));
+  const properties = producerProperties({ brokers: broker.brokers, properties: {} });
+  child.stdin.write(`${JSON.stringify({ properties, topics: outbox.topics })}\n`);
+  await once(child.stdout, "data");
+  child.stdout.destroy();
+  await once(child.stdout, "close");
+  outbox.attach({ send: (packet) => void child.stdin.write(packet) });
+  for (let index = 0; index < 5_000; index += 1) add(outbox, "unread", index);
+  outbox.closeAll();
+  child.stdin.end();
+  expect(await exited).toEqual([0, null]);
+  expectOrderPerKey(await readTrades("binance", "unread", 5_000));
+}, 60_000);
 
 test("a record that the broker refuses is a dead letter, and its neighbors arrive", async () => {
   const { feed, end } = await startFeed();

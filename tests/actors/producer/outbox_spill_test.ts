@@ -13,8 +13,13 @@ import { type Attachment, Outbox, type OutboxOptions } from "../../../actors/pro
 import type { SpillStore } from "../../../actors/producer/spill.ts";
 import { openSpillStore } from "../../../actors/producer/spill_store.ts";
 import { FatalError } from "../../../actors/settings/exit.ts";
-import { decodeDeadLetter, decodeTrade } from "../../../schemas/mod.ts";
-import { tradeOf } from "./records.ts";
+import {
+  decodeDeadLetter,
+  decodeFrameBatch,
+  decodeTrade,
+  framesTopic,
+} from "../../../schemas/mod.ts";
+import { frameOf, tradeOf } from "./records.ts";
 import { temporaryFolder } from "./rig.ts";
 import { openRefusingSpill } from "./spill_rig.ts";
 
@@ -123,6 +128,37 @@ test("the next process sends what is on disk first, and settles nothing before i
   expect(outbox.settled_through).toBe(mark);
   outbox.check();
   spill.close();
+});
+
+test("no trade is on disk without its frame", () => {
+  const path = newPath();
+  const first = openSpillStore(path);
+  const outbox = createOutbox(first);
+  const log = outbox.openFrames({ exchange: "kraken", connection_id: "test-0", url: "wss://x" });
+  let id = 0;
+  for (let frame_sequence = 1; frame_sequence <= 200; frame_sequence += 1) {
+    log.add(frameOf(frame_sequence));
+    for (let count = 0; count < 3 + (frame_sequence % 5); count += 1) {
+      id += 1;
+      outbox.addTrade({ ...tradeOf("kraken", "BTC/USD", id), frame_sequence });
+    }
+  }
+  first.close();
+  const spill = openSpillStore(path);
+  const frames = new Set<number>();
+  const trades: number[] = [];
+  for (const { id: batch_id } of spill.found) {
+    for (const { topic_index, value } of recordsOf(spill.read(batch_id))) {
+      if (outbox.topics[topic_index] === framesTopic("kraken")) {
+        for (const frame of decodeFrameBatch(value).frames) frames.add(frame.frame_sequence);
+      } else {
+        trades.push(decodeTrade(value).frame_sequence);
+      }
+    }
+  }
+  spill.close();
+  expect(trades.length).toBeGreaterThan(500);
+  expect(trades.filter((frame_sequence) => !frames.has(frame_sequence))).toEqual([]);
 });
 
 test("what is on disk keeps its topics when the next process has other exchanges", () => {

@@ -45,9 +45,9 @@ function attach(outbox: Outbox, onSent: (batch: Batch) => void = () => {}) {
     send: (packet) => {
       const id = packet.readUIntLE(4, 6);
       const count = packet.readUInt16LE(10);
+      const label = { id, position: 0, outcome: "acknowledged" } as const;
       const received_us = new Float64Array();
-      const outcome = "acknowledged" as const;
-      const batch = { id, position: 0, count, packet, outcome, received_us };
+      const batch = { ...label, count, packet, received_us, is_continuation: false };
       batches.push(batch);
       onSent(batch);
     },

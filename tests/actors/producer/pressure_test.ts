@@ -50,3 +50,13 @@ test("updateDisk() is full below the bound, relieved above it with a margin, mem
   pressure.update(50);
   expect(heard).toEqual(["the disk is nearly full", "relieved"]);
 });
+
+test("a disk of which much must be free is relieved by 128 MiB more", () => {
+  const disk_free_min = 2 ** 40;
+  const pressure = new Pressure({ buffer_bytes_max: 100, disk_free_min });
+  pressure.updateDisk(disk_free_min - 1);
+  pressure.updateDisk(disk_free_min + 128 * 2 ** 20 - 1);
+  expect(pressure.is_disk_low).toBe(true);
+  pressure.updateDisk(disk_free_min + 128 * 2 ** 20);
+  expect(pressure.is_disk_low).toBe(false);
+});

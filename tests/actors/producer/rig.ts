@@ -113,6 +113,8 @@ export function startTopics(options: {
   readonly topics: readonly TopicSpec[];
   readonly outbox: TopicsInput["outbox"];
   readonly registerSchemas?: TopicsInput["registerSchemas"];
+  /** Of security. */
+  readonly properties?: TopicsInput["cluster"]["properties"];
 }) {
   const { log, lines } = keepingLog();
   const { outbox } = options;
@@ -120,7 +122,7 @@ export function startTopics(options: {
   const topics = incarnate(topicsActor, (incarnation) => ({
     incarnation,
     topics: options.topics,
-    cluster: { brokers: options.brokers, properties: {} },
+    cluster: { brokers: options.brokers, properties: options.properties ?? {} },
     outbox,
     registerSchemas: options.registerSchemas ?? (async () => ids),
     data_dir: options.data_dir,

@@ -6,7 +6,11 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { type Fetch, registerSchemas } from "../../../actors/registry/client.ts";
+import {
+  type Fetch,
+  type RegistryAccess,
+  registerSchemas,
+} from "../../../actors/registry/client.ts";
 import { registryActor } from "../../../actors/registry/registry.ts";
 import { FailureError } from "../../../actors/settings/exit.ts";
 import {
@@ -15,6 +19,7 @@ import {
   tradeSchema,
   tradesTopic,
 } from "../../../schemas/mod.ts";
+import { createAuthority } from "../../certificates.ts";
 import { incarnate, temporaryFolder } from "../producer/rig.ts";
 
 const folder = temporaryFolder();
@@ -48,6 +53,10 @@ async function call(method: string, path: string, body?: unknown) {
   const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
   const response = await fetch(`${base}${path}`, init);
   return { status: response.status, body: await response.json() };
+}
+
+function accessTo(url: string): RegistryAccess {
+  return { url, login: null, ca: null };
 }
 
 function fieldsOf(body: unknown): Answer {
@@ -109,7 +118,9 @@ test("compatibility is told without registering", async () => {
   });
   const { body } = await call("POST", `${path}/1`, { schema: other });
   expect(fieldsOf(body).is_compatible).toBe(false);
-  expect(fieldsOf(body).messages[0]).toContain("version 1");
+  expect(fieldsOf(body).messages).toBeUndefined();
+  const verbose = await call("POST", `${path}/1?verbose=true`, { schema: other });
+  expect(fieldsOf(verbose.body).messages[0]).toContain("version 1");
   expect(fieldsOf((await call("POST", path, { schema: other })).body).is_compatible).toBe(false);
 });
 
@@ -159,11 +170,11 @@ test("errors carry Confluent's codes", async () => {
 test("registerSchemas() registers every topic's schema, and gives the same ids again", async () => {
   const schemas = schemasByTopic(["binance", "kraken"]);
   const options = { fetch, signal: new AbortController().signal };
-  const ids = await registerSchemas(`${base}/`, schemas, options);
+  const ids = await registerSchemas(accessTo(`${base}/`), schemas, options);
   expect(Object.keys(ids).toSorted()).toEqual(Object.keys(schemas).toSorted());
   expect(Object.keys(ids)).toContain(dead_letters_topic);
   expect(ids[tradesTopic("binance")]).toBe(ids[tradesTopic("kraken")]!);
-  expect(await registerSchemas(base, schemas, options)).toEqual(ids);
+  expect(await registerSchemas(accessTo(base), schemas, options)).toEqual(ids);
   const { body } = await call("GET", `/schemas/ids/${ids[tradesTopic("kraken")]}`);
   expect(JSON.parse(fieldsOf(body).schema)).toEqual(JSON.parse(tradeSchema));
 });
@@ -171,10 +182,42 @@ test("registerSchemas() registers every topic's schema, and gives the same ids a
 test("registerSchemas() fails for good, with the registry's words, on an incompatible schema", async () => {
   const topic = tradesTopic("binance");
   const signal = new AbortController().signal;
-  const attempt = registerSchemas(base, { [topic]: one }, { fetch, signal });
+  const attempt = registerSchemas(accessTo(base), { [topic]: one }, { fetch, signal });
   expect(attempt).rejects.toThrow(FailureError);
   expect(attempt).rejects.toThrow(/cannot read records of version 1/);
   await attempt.catch(() => {});
+});
+
+test("registerSchemas() speaks TLS with an authority of its own, and logs in", async () => {
+  const authority = createAuthority(join(folder.path, "tls"));
+  const { certificate, key } = authority.certify("registry");
+  const expected = `Basic ${btoa("someone:p@ss")}`;
+  await using server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    tls: { cert: certificate, key },
+    fetch: (request) =>
+      request.headers.get("authorization") === expected
+        ? Response.json({ id: 7 })
+        : Response.json({ error_code: 40101, message: "Unauthorized" }, { status: 401 }),
+  });
+  const url = `https://127.0.0.1:${server.port}`;
+  const login = { username: "someone", password: "p@ss" };
+  async function outcomeOf(access: RegistryAccess): Promise<unknown> {
+    const options = { fetch, signal: new AbortController().signal };
+    return await registerSchemas(access, { t: one }, options).catch((reason: unknown) => reason);
+  }
+  expect(await outcomeOf({ url, login, ca: authority.authority })).toEqual({ t: 7 });
+
+  const unknown = await outcomeOf({ url, login, ca: null });
+  expect(unknown).not.toBeInstanceOf(FailureError);
+  expect(String(unknown)).toMatch(/cannot be reached: .*certificate/);
+
+  const wrong = { ...login, password: "not-to-be-seen" };
+  const refused = await outcomeOf({ url, login: wrong, ca: authority.authority });
+  expect(refused).toBeInstanceOf(FailureError);
+  expect(String(refused)).toContain("does not know us (HTTP 401): K2_SCHEMA_REGISTRY_USERNAME");
+  expect(String(refused)).not.toContain("not-to-be-seen");
 });
 
 test("registerSchemas() keeps credentials out of messages and sends them as a header", async () => {
@@ -183,9 +226,12 @@ test("registerSchemas() keeps credentials out of messages and sends them as a he
     headers.push(new Headers(init.headers).get("authorization"));
     throw new Error(`refused ${url}`);
   };
-  const url = "https://someone:p%40ss@registry.example/base/";
+  const access = {
+    ...accessTo("https://registry.example/base/"),
+    login: { username: "someone", password: "p@ss" },
+  };
   const options = { fetch: failing, signal: new AbortController().signal };
-  const error = await registerSchemas(url, { t: one }, options).catch((reason) => reason);
+  const error = await registerSchemas(access, { t: one }, options).catch((reason) => reason);
   expect(headers).toEqual([`Basic ${btoa("someone:p@ss")}`]);
   expect(error).not.toBeInstanceOf(FailureError);
   expect(error.message).toContain("https://registry.example/base cannot be reached");
@@ -205,7 +251,8 @@ test("registerSchemas() tells what may pass from what will not", async () => {
     [401, true],
   ] as const) {
     const options = { fetch: answering(status), signal };
-    const error = await registerSchemas("http://r", { t: one }, options).catch((reason) => reason);
+    const attempt = registerSchemas(accessTo("http://r"), { t: one }, options);
+    const error = await attempt.catch((reason) => reason);
     expect([status, error instanceof FailureError]).toEqual([status, is_final]);
   }
 });

@@ -61,7 +61,7 @@ test("values are read as they are written", () => {
       K2_KRAKEN_SYMBOLS: "BTC/USD, SOL/EUR",
       K2_KRAKEN_WS_URL: "ws://127.0.0.1:9000/v2/",
       K2_KAFKA_BROKERS: "a:9092,b.example:9093",
-      K2_KAFKA_SASL_PASSWORD: "secret",
+      K2_SCHEMA_REGISTRY_URL: "https://me:p%40ss@registry.example/base/",
       K2_BUFFER_BYTES_MAX: "16 MiB",
       K2_STATUS_PORT: "0",
       K2_TRIGGER_SECONDS: "",
@@ -76,7 +76,8 @@ test("values are read as they are written", () => {
     },
   ]);
   expect(settings.kafka.brokers).toBe("a:9092,b.example:9093");
-  expect(settings.kafka.properties).toEqual({ "sasl.password": "secret" });
+  expect(settings.schema_registry_url).toBe("https://registry.example/base");
+  expect(settings.schema_registry_login).toEqual({ username: "me", password: "p@ss" });
   expect(settings.buffer_bytes_max).toBe(16 * 2 ** 20);
   expect(settings.status_port).toBe(0);
   expect(settings.trigger_seconds).toBe(2);
@@ -102,6 +103,46 @@ test.each([
   expect(read).toThrow(UsageError);
   expect(read).toThrow(`${name} is "${value}": it must be `);
   expect(read).toThrow(allowed);
+});
+
+test("a registry's login may stand in settings of its own", () => {
+  const url = { K2_SCHEMA_REGISTRY_URL: "https://other:one@registry.example" };
+  const username = { K2_SCHEMA_REGISTRY_USERNAME: "me" };
+  const login = { ...username, K2_SCHEMA_REGISTRY_PASSWORD: "p:a@ss" };
+  expect(readSettings({ ...url, ...login }, exchanges).schema_registry_login).toEqual({
+    username: "me",
+    password: "p:a@ss",
+  });
+  expect(() => readSettings(username, exchanges)).toThrow(
+    "K2_SCHEMA_REGISTRY_USERNAME and K2_SCHEMA_REGISTRY_PASSWORD belong together",
+  );
+  const plain = { K2_SCHEMA_REGISTRY_URL: "http://r", K2_SCHEMA_REGISTRY_CA_LOCATION: "/ca" };
+  expect(() => readSettings(plain, exchanges)).toThrow("must begin with https://");
+});
+
+test("security is for a cluster that is named", () => {
+  expect(() => readSettings({ K2_KAFKA_SECURITY_PROTOCOL: "ssl" }, exchanges)).toThrow(
+    "K2_KAFKA_BROKERS must name it",
+  );
+});
+
+test.each([
+  ["K2_SCHEMA_REGISTRY_URL", "ftp://me:hidden@registry.example", "ftp://…@registry.example"],
+  ["K2_SCHEMA_REGISTRY_URL", "me:hidden@registry.example", "…@registry.example"],
+  ["K2_SCHEMA_REGISTRY_URL", "https://me:hid/den@registry.example", "https://…@registry.example"],
+  ["K2_KAFKA_BROKERS", "sasl_ssl://me:hidden@broker:9092", "sasl_ssl://…@broker:9092"],
+  ["K2_KRAKEN_WS_URL", "https://me:hidden@proxy", "https://…@proxy"],
+])("%s=%s is refused without its credentials", (name, value, shown) => {
+  const read = () => readSettings({ [name]: value }, exchanges);
+  expect(read).toThrow(UsageError);
+  expect(read).toThrow(`${name} is "${shown}": it must be `);
+});
+
+test("credentials in a URL that are not well encoded are refused, and not shown", () => {
+  const value = "https://me:hidden%zz@registry.example";
+  const read = () => readSettings({ K2_SCHEMA_REGISTRY_URL: value }, exchanges);
+  expect(read).toThrow("K2_SCHEMA_REGISTRY_URL has credentials that are not well encoded");
+  expect(read).not.toThrow("hidden");
 });
 
 /** Every assignment of the file, switched on. */

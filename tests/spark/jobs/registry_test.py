@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,11 +112,33 @@ def test_a_registry_that_comes_back_is_heard(server: Server) -> None:
 
 def test_credentials_are_sent_and_never_told(server: Server) -> None:
     server.answers = [(500, {})]
-    url = server.url.replace("http://", "http://me:s%40cret@")
+    login = {"username": "me", "password": "s@cret"}
 
     with pytest.raises(RegistryUnavailableError) as raised:
-        SchemaRegistry(url).schema(7)
+        SchemaRegistry(server.url, **login).schema(7)
 
     expected = "Basic " + base64.b64encode(b"me:s@cret").decode()
     assert {authorization for _, authorization in server.requests} == {expected}
     assert "cret" not in str(raised.value)
+
+
+def test_a_registry_is_trusted_by_an_authority_of_its_own(server: Server, tmp_path: Path) -> None:
+    certificate, key = _certify(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    server.answers = [(200, {"schema": '"string"'})]
+    url = server.url.replace("http:", "https:")
+
+    assert SchemaRegistry(url, ca=certificate.read_text()).schema(7) == '"string"'
+    with pytest.raises(RegistryUnavailableError, match="certificate verify failed"):
+        SchemaRegistry(url).schema(7)
+
+
+def _certify(folder: Path) -> tuple[Path, Path]:
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    name = ["-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*request, *name, *files], check=True, capture_output=True)
+    return certificate, key
