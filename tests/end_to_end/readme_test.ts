@@ -115,6 +115,11 @@ const expectations: Readonly<Record<string, (command: string) => Promise<void>>>
   "bun run bench normalize": async (command) => {
     expect(await outputOf(command)).toMatch(/floor_ratio=\d+(\.\d+)?\n$/);
   },
+  "bun run simulate-faults --seeds 100": async (command) => {
+    expect(await outputOf(command)).toMatch(
+      /(^|\n)seeds=100 failed=0 virtual_s=\d+ seconds=\d+(\.\d+)?\n$/,
+    );
+  },
   "bun run check": async (command) => {
     expect(await outputOf(command)).toMatch(/\n?[1-9]\d* passed, 0 failed\n$/);
   },
