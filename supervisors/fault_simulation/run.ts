@@ -216,12 +216,13 @@ class Run {
     this.#processes += 1;
     if (this.#processes > processes_max) this.#hits = unhurt;
     this.#world.note(`process ${this.#processes}: starts`);
-    const { outbox, settings } = this.#scenario;
+    const { outbox, settings, since_s } = this.#scenario;
     const surroundings = {
       world: this.#world,
       random: this.#random,
       settings,
       outbox,
+      since_s,
       exchanges: this.#exchanges,
       kafka: this.#kafka,
       disk: this.#disk,
@@ -305,6 +306,11 @@ class Run {
     if (this.#process === null) return "no process runs";
     const down = firstDown(this.#process.tree.node());
     if (down !== null) return `${down.path} is ${down.state}`;
+    for (const { continuities } of this.#process.memory.exchanges) {
+      for (const { imports, native_symbol } of continuities.values()) {
+        if (imports.length > 0) return `an import of ${native_symbol} is not done`;
+      }
+    }
     return this.#ledger.outstanding(ends);
   }
 

@@ -41,6 +41,8 @@ export interface Scenario {
   /** When little is free. */
   readonly low_disks: readonly Spell[];
   readonly hits: Hits;
+  /** How far back the first process wants the trades; 0: not at all. */
+  readonly since_s: number;
   /** When the process is asked to stop, and started again. */
   readonly stops_s: readonly number[];
   /** From a process's end to the next one's start, at the least and at the most. */
@@ -92,6 +94,7 @@ export function scenarioOf(seed: number): Scenario {
     full_disks: has(0.2) ? spells(2, [0.5, 10]) : [],
     low_disks: has(0.1) ? spells(2, [0.5, 10]) : [],
     hits: has(0.65) ? hitsOf(random.fork("hits")) : unhurt,
+    since_s: has(0.15) ? random.between(5, 90) : 0,
     stops_s: has(0.25) ? [random.between(1, faults_s)] : [],
     restart_s: has(0.5) ? [0.05, 0.5] : [0.5, 5],
   };

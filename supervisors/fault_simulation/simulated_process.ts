@@ -44,6 +44,8 @@ export interface Surroundings {
   readonly random: Random;
   readonly settings: Settings;
   readonly outbox: Pick<OutboxOptions, "memory_bytes_max" | "window_batches_max">;
+  /** How far back the first process wants the trades; 0: not at all. */
+  readonly since_s: number;
   readonly exchanges: SimulatedExchanges;
   readonly kafka: SimulatedKafka;
   readonly disk: SimulatedDisk;
@@ -183,6 +185,7 @@ export class SimulatedProcess implements Life {
     const handed = tamper.stores?.(stores) ?? stores;
     this.outbox = this.#makeOutbox(settings, steady, handed.spill);
     this.memory = this.#openMemory(settings, steady, handed);
+    if (number === 1) this.#wantSince();
     this.tree = this.#plant(settings, effects);
   }
 
@@ -260,6 +263,17 @@ export class SimulatedProcess implements Life {
     }
     tamper.memory?.(memory);
     return memory;
+  }
+
+  /** Asks for what was traded before the start. */
+  #wantSince(): void {
+    const { since_s, world } = this.#surroundings;
+    if (since_s === 0) return;
+    const to_timestamp = world.now_us;
+    const range = { from_timestamp: to_timestamp - Math.floor(since_s * 1e6), to_timestamp };
+    for (const { continuities } of this.memory.exchanges) {
+      for (const continuity of continuities.values()) continuity.addImport(range);
+    }
   }
 
   /** What an exchange says of its newest trade is no trade, and yet it is known. */
