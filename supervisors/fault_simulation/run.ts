@@ -64,6 +64,7 @@ class Run {
   #last_end: ProcessEnd | null = null;
   #healed_us = Number.POSITIVE_INFINITY;
   #is_over = false;
+  #clock_offset_us = 0;
 
   constructor(scenario: Scenario, tamper: Tampering) {
     this.#scenario = scenario;
@@ -132,7 +133,7 @@ class Run {
 
   /** Orders what the scenario has planned. */
   #plan(): void {
-    const { full_disks, low_disks, outages, stops_s } = this.#scenario;
+    const { clock_steps, full_disks, low_disks, outages, stops_s } = this.#scenario;
     const at = ({ at_s }: Pick<Spell, "at_s">, happen: () => void) =>
       this.#world.after(at_s * 1e6, everlasting, happen);
     for (const outage of outages) at(outage, () => this.#kafka.goAway(outage.for_s * 1_000));
@@ -144,7 +145,13 @@ class Run {
       at(spell, () => this.#drainDisk());
       at({ at_s: spell.at_s + spell.for_s }, () => this.#emptyDisk());
     }
+    for (const step of clock_steps) at(step, () => this.#setClock(step.by_s));
     for (const at_s of stops_s) at({ at_s }, () => this.#process?.stop());
+  }
+
+  #setClock(by_s: number): void {
+    this.#world.note(`clock: set by ${by_s.toFixed(3)} s`);
+    this.#clock_offset_us += Math.round(by_s * 1e6);
   }
 
   /** Looks at what has a bound, and at the accounts. */
@@ -180,7 +187,8 @@ class Run {
 
   /** A rule of an exchange was broken, for which one is banned. */
   #ruleBroken(rule: string): void {
-    if (this.#disk.has_refused_budget) return;
+    // What a file says of times before the clock was set, the next process cannot know.
+    if (this.#disk.has_refused_budget || this.#clock_offset_us !== 0) return;
     // Who dies before it hears of a refusal, or never hears of it, cannot keep to it.
     const { unanswered_request_share, unanswered_share } = this.#scenario.network;
     const is_unheard = this.#processes > 1 || unanswered_request_share + unanswered_share > 0;
@@ -223,6 +231,7 @@ class Run {
       settings,
       outbox,
       since_s,
+      clockOffsetUs: () => this.#clock_offset_us,
       exchanges: this.#exchanges,
       kafka: this.#kafka,
       disk: this.#disk,

@@ -41,6 +41,8 @@ export interface Scenario {
   /** When little is free. */
   readonly low_disks: readonly Spell[];
   readonly hits: Hits;
+  /** When somebody sets our wall clock, and by how much. */
+  readonly clock_steps: readonly { readonly at_s: number; readonly by_s: number }[];
   /** How far back the first process wants the trades; 0: not at all. */
   readonly since_s: number;
   /** When the process is asked to stop, and started again. */
@@ -94,6 +96,9 @@ export function scenarioOf(seed: number): Scenario {
     full_disks: has(0.2) ? spells(2, [0.5, 10]) : [],
     low_disks: has(0.1) ? spells(2, [0.5, 10]) : [],
     hits: has(0.65) ? hitsOf(random.fork("hits")) : unhurt,
+    clock_steps: has(0.12)
+      ? [{ at_s: random.between(0, faults_s), by_s: random.between(-600, 600) }]
+      : [],
     since_s: has(0.15) ? random.between(5, 90) : 0,
     stops_s: has(0.25) ? [random.between(1, faults_s)] : [],
     restart_s: has(0.5) ? [0.05, 0.5] : [0.5, 5],

@@ -46,6 +46,8 @@ export interface Surroundings {
   readonly outbox: Pick<OutboxOptions, "memory_bytes_max" | "window_batches_max">;
   /** How far back the first process wants the trades; 0: not at all. */
   readonly since_s: number;
+  /** How wrong our wall clock is, microseconds. */
+  readonly clockOffsetUs: () => number;
   readonly exchanges: SimulatedExchanges;
   readonly kafka: SimulatedKafka;
   readonly disk: SimulatedDisk;
@@ -442,10 +444,10 @@ export class SimulatedProcess implements Life {
   }
 
   #clocks(failing: { readonly can_throw: boolean }): Pick<Effects, "now_us" | "monotonic_ns"> {
-    const { world } = this.#surroundings;
+    const { clockOffsetUs, world } = this.#surroundings;
     const points = this.#points;
     return {
-      now_us: () => points.call("clock.now", failing, () => world.now_us),
+      now_us: () => points.call("clock.now", failing, () => world.now_us + clockOffsetUs()),
       monotonic_ns: () =>
         points.call("clock.monotonic", failing, () => (world.now_us - this.#started_us) * 1_000),
     };
