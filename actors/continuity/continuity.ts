@@ -116,6 +116,8 @@ export class Continuity {
   readonly #gaps = new Gaps();
   /** Open gaps of which less remains than was told. */
   readonly #changed = new Set<Gap>();
+  /** Gaps that an earlier process has opened, and of which Kafka may not have heard. */
+  readonly #unheard = new Set<Gap>();
   /** Gaps of which nothing is missing, and whose end is not told yet. */
   #ended: EndedGap[] = [];
   #imports: readonly TimeRange[] = [];
@@ -351,7 +353,7 @@ export class Continuity {
    */
   confirmable(): { readonly through_id: number; readonly through_timestamp: number } | null {
     if (this.#head_id < this.#from_id) return null;
-    const gap = this.#withinGrace();
+    const gap = this.#firstUntold();
     const through_id = gap === null ? this.#head_id : gap.from_id - 1;
     const timestamp = gap === null ? this.#head_timestamp : gap.from_timestamp;
     return { through_id, through_timestamp: Math.max(timestamp, this.#confirmed_timestamp) };
@@ -521,6 +523,16 @@ export class Continuity {
     return this.#gaps.firstWithinGrace(this.#told_from_id);
   }
 
+  /** The first gap of the told coverage of which Kafka may know nothing. */
+  #firstUntold(): Gap | null {
+    let first = this.#withinGrace();
+    for (const gap of this.#unheard) {
+      if (gap.from_id < this.#told_from_id) continue;
+      if (first === null || gap.from_id < first.from_id) first = gap;
+    }
+    return first;
+  }
+
   /** Tells what could not be told before, or not so soon. */
   #tellWaiting(): void {
     const now_ms = this.#options.now_ms();
@@ -532,6 +544,7 @@ export class Continuity {
       const is_settled = end.position <= settled_through;
       if (!is_settled && this.#ended.length <= ends_waiting_max) break;
       if (!this.#tellEnded(end.gap, end.merged_into)) return;
+      this.#unheard.delete(end.gap);
       this.#ended.shift();
       this.#revision += 1;
     }
@@ -553,6 +566,7 @@ export class Continuity {
     if (!this.#tell("gap_opened", this.#fieldsOf(gap))) return false;
     gap.told_ms = this.#options.now_ms();
     this.#changed.delete(gap);
+    this.#unheard.delete(gap);
     return true;
   }
 
@@ -621,13 +635,14 @@ export class Continuity {
     // The state was stored once the broker had everything up to it.
     if (remaining.length === 0) this.#ended.push({ gap, merged_into: null, position: 0 });
     else this.#gaps.add(gap, remaining);
-    if (is_told === false) this.#changed.add(gap);
+    if (is_told !== false) return;
+    this.#unheard.add(gap);
+    if (remaining.length > 0) this.#changed.add(gap);
   }
 
   #stateOf(gap: Gap): GapState {
     const state = this.#gaps.stateOf(gap);
-    const is_due = this.#changed.has(gap) && gap.told_ms === Number.NEGATIVE_INFINITY;
-    return is_due ? { ...state, is_told: false } : state;
+    return this.#unheard.has(gap) ? { ...state, is_told: false } : state;
   }
 
   #makeFigures(): Figures {

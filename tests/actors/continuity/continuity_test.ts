@@ -561,6 +561,25 @@ test("a market's first trade is number 0, and is a trade like others", () => {
   expect(createRig({ restored }).take(0, 1, 2, 3, 4)).toEqual([2, 4]);
 });
 
+test("what lies in a gap of which the broker may not have heard is not confirmed", () => {
+  const before = createRig();
+  before.take(1, 2, 6);
+  before.pass(1_000);
+  const state = before.continuity.state();
+  const gaps = state?.gaps.map((gap) => ({ ...gap, is_told: false as const })) ?? [];
+  const positions = { taken: 1, settled_through: 0, mark: () => positions.taken };
+  const after = createRig({ restored: state === null ? null : { ...state, gaps }, positions });
+  expect(after.continuity.confirmable()?.through_id).toBe(2);
+  // It is filled before anybody could be told of it.
+  after.take(3, 4, 5);
+  expect(after.continuity.confirmable()?.through_id).toBe(2);
+  expect(after.continuity.state()?.gaps).toMatchObject([{ from_id: 3, is_told: false }]);
+  positions.settled_through = 1;
+  after.pass(0);
+  expect(after.said()).toEqual(["gap_filled 3-5"]);
+  expect(after.continuity.confirmable()?.through_id).toBe(6);
+});
+
 test("a gap's end is told once the broker has what filled it", () => {
   const positions = { taken: 7, settled_through: 6, mark: () => positions.taken };
   const rig = createRig({ positions });
