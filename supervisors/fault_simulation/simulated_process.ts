@@ -24,7 +24,7 @@ import { type FeedMemory, type FeedStores, openFeedMemory } from "../feed_memory
 import { feed } from "../feed_tree.ts";
 import { part_intensity } from "../ground.ts";
 import { startTree, type Tree } from "../supervisor.ts";
-import { CrashPoints, type Death, type Hits } from "./crash_points.ts";
+import { CrashPoints, type Death, type Hits, ProcessDead } from "./crash_points.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 import {
@@ -73,23 +73,44 @@ const risky = { can_throw: true } as const;
 
 /** An outbox whose doings the ledger hears of. */
 class WatchedOutbox extends Outbox {
+  readonly #life: Life;
   readonly #ledger: Ledger;
   readonly #world: World;
 
-  constructor(options: OutboxOptions, watch: { readonly ledger: Ledger; readonly world: World }) {
+  constructor(
+    options: OutboxOptions,
+    watch: { readonly ledger: Ledger; readonly world: World; readonly life: Life },
+  ) {
     super(options);
     this.#ledger = watch.ledger;
     this.#world = watch.world;
+    this.#life = watch.life;
   }
 
   override addTrade(trade: Trade): void {
-    super.addTrade(trade);
-    this.#ledger.emitted(trade);
+    this.#watched(
+      () => super.addTrade(trade),
+      () => this.#ledger.emitted(trade),
+    );
   }
 
   override addEvent(event: FeedEvent): void {
-    super.addEvent(event);
-    this.#ledger.told(event);
+    this.#watched(
+      () => super.addEvent(event),
+      () => this.#ledger.told(event),
+    );
+  }
+
+  /** What a process died of taking may be on disk already. */
+  #watched(take: () => void, note: () => void): void {
+    const was_alive = this.#life.is_alive;
+    try {
+      take();
+    } catch (error) {
+      if (error instanceof ProcessDead && was_alive) note();
+      throw error;
+    }
+    if (was_alive) note();
   }
 
   override attach(transport: Transport): Attachment {
@@ -216,7 +237,7 @@ export class SimulatedProcess implements Life {
         now_ms: () => monotonicMs(effects),
         now_us: effects.now_us,
       },
-      { ledger, world },
+      { ledger, world, life: this },
     );
     outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic) => [topic, 1])));
     tamper.outbox?.(outbox);

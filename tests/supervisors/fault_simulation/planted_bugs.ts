@@ -14,119 +14,160 @@ import { monotonicMs } from "../../../supervisors/effects.ts";
 import type { Tampering } from "../../../supervisors/fault_simulation/simulated_process.ts";
 import type { FeedMemory } from "../../../supervisors/feed_memory.ts";
 
-/** By what is wrong. */
-export const planted_bugs: Readonly<Record<string, Tampering>> = {
+/** By what is wrong; `says`: how the first seed that finds it puts it. */
+export const planted_bugs: Readonly<
+  Record<string, { readonly tamper: Tampering; readonly says: RegExp }>
+> = {
   "a cursor is written before the acknowledgement": {
-    outbox(outbox) {
-      Object.defineProperty(outbox, "settled_through", { get: () => Number.MAX_SAFE_INTEGER });
+    says: /confirmed through|not in Kafka/,
+    tamper: {
+      outbox(outbox) {
+        Object.defineProperty(outbox, "settled_through", { get: () => Number.MAX_SAFE_INTEGER });
+      },
     },
   },
   "the outbox is dropped when the port crashes": {
-    outbox: (outbox) =>
-      tamperAttachments(outbox, (attachment, sent) => ({
-        ...attachment,
-        detach() {
-          for (const id of [...sent]) attachment.acknowledge(id, []);
-          attachment.detach();
-        },
-      })),
-  },
-  "an acknowledgement counts for the batch before": {
-    outbox: (outbox) =>
-      tamperAttachments(outbox, (attachment, sent) => ({
-        ...attachment,
-        acknowledge(id, refusals) {
-          const earlier = [...sent].find((other) => other < id);
-          attachment.acknowledge(earlier ?? id, refusals);
-        },
-      })),
-  },
-  "what the port had is sent again in reverse": {
-    outbox(outbox) {
-      let held: Buffer[] = [];
-      const attach = outbox.attach.bind(outbox);
-      outbox.attach = (transport) => {
-        let is_attaching = true;
-        const attachment = attach({
-          send(packet) {
-            if (is_attaching) held.push(packet);
-            else transport.send(packet);
+    says: /acknowledged and not in Kafka/,
+    tamper: {
+      outbox: (outbox) =>
+        tamperAttachments(outbox, (attachment, sent) => ({
+          ...attachment,
+          detach() {
+            for (const id of [...sent]) attachment.acknowledge(id, []);
+            attachment.detach();
           },
-        });
-        is_attaching = false;
-        for (const packet of held.reverse()) transport.send(packet);
-        held = [];
-        return attachment;
-      };
+        })),
     },
   },
-  "what is spilled is replayed after newer records": replayedLate(),
+  "an acknowledgement counts for the batch before": {
+    says: /acknowledged and not in Kafka/,
+    tamper: {
+      outbox: (outbox) =>
+        tamperAttachments(outbox, (attachment, sent) => ({
+          ...attachment,
+          acknowledge(id, refusals) {
+            const earlier = [...sent].find((other) => other < id);
+            attachment.acknowledge(earlier ?? id, refusals);
+          },
+        })),
+    },
+  },
+  "what the port had is sent again in reverse": {
+    says: /behind/,
+    tamper: {
+      outbox(outbox) {
+        let held: Buffer[] = [];
+        const attach = outbox.attach.bind(outbox);
+        outbox.attach = (transport) => {
+          let is_attaching = true;
+          const attachment = attach({
+            send(packet) {
+              if (is_attaching) held.push(packet);
+              else transport.send(packet);
+            },
+          });
+          is_attaching = false;
+          for (const packet of held.reverse()) transport.send(packet);
+          held = [];
+          return attachment;
+        };
+      },
+    },
+  },
+  "what is spilled is replayed after newer records": { says: /behind/, tamper: replayedLate() },
   "what waits on disk counts as acknowledged": {
-    outbox(outbox) {
-      const honest = Object.getOwnPropertyDescriptor(Outbox.prototype, "settled_through");
-      Object.defineProperty(outbox, "settled_through", {
-        get: () => (outbox.is_spilling ? outbox.mark() : honest?.get?.call(outbox)),
-      });
+    says: /neither in Kafka nor in an open gap|not in Kafka/,
+    tamper: {
+      outbox(outbox) {
+        const honest = Object.getOwnPropertyDescriptor(Outbox.prototype, "settled_through");
+        Object.defineProperty(outbox, "settled_through", {
+          get: () => (outbox.is_spilling ? outbox.mark() : honest?.get?.call(outbox)),
+        });
+      },
     },
   },
   "a gap is closed by an empty page": {
-    memory: (memory) =>
-      eachContinuity(memory, (continuity) => {
-        const settlePage = continuity.settlePage.bind(continuity);
-        continuity.settlePage = (evidence) => {
-          settlePage(evidence);
-          if (evidence.ids.length > 0) return;
-          for (const { from_id, to_id } of continuity.openGaps()) {
-            settlePage({ ids: [from_id - 1, to_id + 1], after_id: null, has_rejects: false });
-          }
-        };
-      }),
+    says: /told absent, and is not/,
+    tamper: {
+      memory: (memory) =>
+        eachContinuity(memory, (continuity) => {
+          const settlePage = continuity.settlePage.bind(continuity);
+          continuity.settlePage = (evidence) => {
+            settlePage(evidence);
+            if (evidence.ids.length > 0) return;
+            for (const { from_id, to_id } of continuity.openGaps()) {
+              settlePage({ ids: [from_id - 1, to_id + 1], after_id: null, has_rejects: false });
+            }
+          };
+        }),
+    },
   },
   "a trade that is known is sent again": {
-    memory: (memory) =>
-      eachContinuity(memory, (continuity) => {
-        const judge = continuity.judge.bind(continuity);
-        continuity.judge = (trade_id) => {
-          const verdict = judge(trade_id);
-          return verdict === "duplicate" ? "new" : verdict;
-        };
-      }),
+    says: /emitted twice/,
+    tamper: {
+      memory: (memory) =>
+        eachContinuity(memory, (continuity) => {
+          const judge = continuity.judge.bind(continuity);
+          continuity.judge = (trade_id) => {
+            const verdict = judge(trade_id);
+            return verdict === "duplicate" ? "new" : verdict;
+          };
+        }),
+    },
   },
-  "the budget is forgotten at a restart": budgetForgotten(),
+  "the budget is forgotten at a restart": {
+    says: /the exchange's rule .* is broken/,
+    tamper: budgetForgotten(),
+  },
   "a gap's end is told before its trades are taken": {
-    outbox(outbox) {
-      const addEvent = outbox.addEvent.bind(outbox);
-      outbox.addEvent = (event) => {
-        addEvent(event);
-        if (event.event !== "gap_opened") return;
-        addEvent(feedEvent({ ...event, event: "gap_filled", remaining: [] }));
-      };
+    says: /the end of gap .* is not taken/,
+    tamper: {
+      outbox(outbox) {
+        const addEvent = outbox.addEvent.bind(outbox);
+        outbox.addEvent = (event) => {
+          addEvent(event);
+          if (event.event !== "gap_opened") return;
+          addEvent(feedEvent({ ...event, event: "gap_filled", remaining: [] }));
+        };
+      },
     },
   },
   "the coverage moves without a gap": {
-    stores: (stores) => ({
-      ...stores,
-      continuity: withStates(stores.continuity, (state) => ({
-        ...state,
-        from_id: Math.max(state.from_id, state.head_id),
-        gaps: [],
-      })),
-    }),
+    says: /the coverage of .* is told from/,
+    tamper: {
+      stores: (stores) => ({
+        ...stores,
+        continuity: withStates(stores.continuity, (state) => ({
+          ...state,
+          from_id: Math.max(state.from_id, state.head_id),
+          gaps: [],
+        })),
+      }),
+    },
   },
   "what was told is not noted": {
-    stores: (stores) => ({
-      ...stores,
-      continuity: { ...withStates(stores.continuity, (state) => state), note() {} },
-    }),
+    says: /the coverage of|does not know the end of gap/,
+    tamper: {
+      stores: (stores) => ({
+        ...stores,
+        continuity: { ...withStates(stores.continuity, (state) => state), note() {} },
+      }),
+    },
   },
   "the grace of a gap is ignored": {
-    settings: (settings) => ({ ...settings, gap_grace_ms: 0 }),
+    says: /after it could be known/,
+    tamper: {
+      settings: (settings) => ({ ...settings, gap_grace_ms: 0 }),
+    },
   },
   "what is missing at a restart is taken for had": {
-    stores: (stores) => ({
-      ...stores,
-      continuity: withStates(stores.continuity, (state) => ({ ...state, gaps: [] })),
-    }),
+    says: /neither in Kafka nor in an open gap|not in Kafka/,
+    tamper: {
+      stores: (stores) => ({
+        ...stores,
+        continuity: withStates(stores.continuity, (state) => ({ ...state, gaps: [] })),
+      }),
+    },
   },
 };
 
