@@ -53,7 +53,7 @@ async function dispatch(command: Command, argv: readonly string[]): Promise<numb
     root: import.meta.dir,
   };
   command.check?.(invocation);
-  const made = await setUp(command.setup(flags, settings), {
+  const made = await setUp(command.setup(invocation), {
     root: import.meta.dir,
     environment: process.env,
   });
@@ -105,7 +105,7 @@ function parsed(
 }
 
 function overview(): string {
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`);
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(17)}${summary}`);
   return `K2: every trade exactly once, from the exchange's socket to an Iceberg table.
 
 bun run <command> [--help]

@@ -8,7 +8,7 @@
 
 import { inUse, lockHolder, readStamp } from "../actors/settings/data_directory.ts";
 import { UsageError } from "../actors/settings/exit.ts";
-import type { Flags, Invocation, Run } from "../actors/settings/invocation.ts";
+import type { Invocation, Run } from "../actors/settings/invocation.ts";
 import { pem_properties, variableOf } from "../actors/settings/kafka_security.ts";
 import { readPem } from "../actors/settings/pem_file.ts";
 import type { Settings } from "../actors/settings/settings.ts";
@@ -29,7 +29,7 @@ export interface Command {
   /** Refuses wrong use before set-up begins: throws a UsageError. */
   check?(invocation: Invocation): void;
   /** Which set-up products this call needs. */
-  setup(flags: Flags, settings: Settings): readonly StepName[];
+  setup(invocation: Invocation): readonly StepName[];
   load(): Promise<{ readonly run: Run }>;
 }
 
@@ -207,7 +207,7 @@ the exchange does not have all of it.
   },
   positionals_max: 0,
   check: checkBackfill,
-  setup: (_, settings) => feedSteps(settings),
+  setup: ({ settings }) => feedSteps(settings),
   load: () => import("./backfill_command.ts"),
 };
 
@@ -228,22 +228,60 @@ const bench: Command = {
   summary: "measure a stretch of the platform",
   usage: `bun run bench normalize [--frames FILE] [--to trade|record] [--count n]
 bun run bench feed [--to trade|acknowledged] [--seconds n]
+bun run bench producer [--to throughput|latency|outage|events] [--seconds n]
 
-normalize measures raw frames to trades (or encoded records) against JSON.parse of the same frames
-(and avsc encoding of the same trades). feed measures the sockets that the settings name, else the
-simulator's flood, to trades (or records acknowledged by the embedded broker) against reading the
-same sockets with JSON.parse. Both take several turns in one run and print the middle one.
-  --frames FILE   normalize: one raw frame a line; without it they are generated from a seed
-  --count n       normalize: how many frames to generate
-  --to            trade (default); record for normalize, acknowledged for feed
-  --seconds n     feed: longest time of a turn (default 60); it ends when the sockets fall silent
-                  for 2 s. lost: ids that were skipped and records not acknowledged; p50_ms, p99_ms:
-                  from received to the trade, or to its acknowledgement`,
+Each takes several turns in one run, its floor beside it, and prints the middle one. floor_ratio is
+the floor's CPU time as a share of what the platform took for the same; NaN where there is none.
+
+normalize: raw frames to trades (or encoded records), against JSON.parse of the same frames (and
+avsc encoding of the same trades).
+  --frames FILE   one raw frame a line; without it they are generated from a seed
+  --count n       how many frames to generate
+  --to            trade (default), record
+
+feed: from the sockets that the settings name, else the simulator's flood, to trades, against
+reading the same sockets with JSON.parse; or to records acknowledged by the embedded broker, against
+the Kafka client alone, in Node, that sends the same feed's trades and frames from memory.
+  --to            trade (default), acknowledged
+  --seconds n     longest time of a turn (default 60); it ends when the sockets fall silent for 2 s.
+                  lost: ids that were skipped and records not acknowledged; p50_ms, p99_ms: from
+                  received to the trade, or to its acknowledgement
+
+producer: from a trade to its acknowledgement by the embedded broker, through outbox and port.
+  --to            throughput (default): records a second, against the Kafka client alone, in Node,
+                  that sends the same bytes from memory; floor_ratio is of these rates, cpu_ratio
+                  of CPU time. latency: from received to acknowledged at 1,000 and 20,000 trades
+                  a second. outage: memory while the broker stands still and 20,000 trades a second
+                  come; withheld: those that no buffer had room for; lost: taken and never
+                  acknowledged. events: an event of the producer's machine against a message to a
+                  callback
+  --seconds n     throughput: of a turn (default 3); latency: of each pace (10); outage: how long
+                  Kafka is away (60)`,
   options: { frames: text, to: text, count: text, seconds: text },
   positionals_max: 1,
-  setup: ({ to }) =>
-    to === "acknowledged" ? ["packages", "kafka_client", "kafka_broker"] : ["packages"],
+  setup: ({ flags: { to }, positionals: [name] }) =>
+    to === "acknowledged" || (name === "producer" && to !== "events")
+      ? ["packages", "kafka_client", "kafka_broker"]
+      : ["packages"],
   load: () => import("../actors/bench/bench_command.ts"),
+};
+
+const simulate_faults: Command = {
+  name: "simulate-faults",
+  summary: "run the feed in virtual time, with everything failing",
+  usage: `bun run simulate-faults [--seeds n | --seed n]
+
+The deterministic simulation: the feed's machines run in virtual time against simulated exchanges,
+a simulated Kafka and a simulated disk. Calls throw, processes are killed, the power is cut, the
+broker and the disk fail; then nothing does, and all has to become well. What must hold is checked
+all along. A seed that fails is printed with the end of its history; exit code 1.
+  --seeds n   run the seeds from 1 to n, over all cores (default 1000); the last line is
+              seeds=… failed=… virtual_s=… seconds=…
+  --seed n    run one seed and print its whole history: the same in every run`,
+  options: { seeds: text, seed: text },
+  positionals_max: 0,
+  setup: () => ["packages"],
+  load: () => import("./fault_simulation/command.ts"),
 };
 
 const check: Command = {
@@ -311,6 +349,7 @@ export const commands: readonly Command[] = [
   backfill,
   notebook,
   bench,
+  simulate_faults,
   check,
   test,
   test_long,
@@ -356,7 +395,7 @@ function checkDirectory(options: StartOptions): void {
   readStamp(options.settings.data_dir, purposeOf(options));
 }
 
-function stepsOfStart(flags: Flags, settings: Settings): readonly StepName[] {
+function stepsOfStart({ flags, settings }: Invocation): readonly StepName[] {
   const steps = feedSteps(settings);
   return flags.role === "feed" ? steps : [...steps, "spark_jars", "pyspark", "duckdb"];
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Continuity } from "../actors/continuity/continuity.ts";
+import { Continuity, type Positions } from "../actors/continuity/continuity.ts";
 import type { ContinuityStore } from "../actors/continuity/continuity_store.ts";
 import { createEmit } from "../actors/continuity/keeper.ts";
 import type { ExchangeAdapter } from "../actors/exchanges/adapter.ts";
@@ -61,7 +61,7 @@ export function openFeedMemory(options: {
   /** Live: a symbol that is new begins now, and whatever it misses from now on is wanted. */
   readonly feeding: "live" | "history";
   /** The outbox, and its topics by the index that packets carry. */
-  readonly sink: Pick<RecordSink, "addEvent"> & { readonly topics: readonly string[] };
+  readonly sink: Pick<RecordSink, "addEvent"> & Positions & { readonly topics: readonly string[] };
   readonly log: Log;
   readonly stores: FeedStores;
   readonly effects: Pick<Effects, "now_us" | "monotonic_ns">;
@@ -84,6 +84,7 @@ export function openFeedMemory(options: {
         native_symbol,
         are_ids_dense: adapter.are_ids_dense,
         gap_grace_ms: settings.gap_grace_ms,
+        positions: sink,
         emit,
         now_us,
         now_ms: () => monotonicMs(effects),

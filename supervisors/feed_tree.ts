@@ -33,7 +33,7 @@ import {
 import { connectionShards, normalizerId } from "./connection_tree.ts";
 import { instrumentWorld } from "./effects.ts";
 import type { ExchangeMemory, FeedMemory } from "./feed_memory.ts";
-import { cool_down, type Ground, intensity, part_intensity, shutdown } from "./ground.ts";
+import { cool_down, type FeedGround, intensity, part_intensity, shutdown } from "./ground.ts";
 import { type ChildSpec, supervisorChild } from "./supervisor.ts";
 
 /** One exchange as its actors share it. */
@@ -44,7 +44,7 @@ interface ExchangeGround extends ExchangeMemory {
 }
 
 /** The feed's branch. */
-export function feed(ground: Ground, memory: FeedMemory): ChildSpec {
+export function feed(ground: FeedGround, memory: FeedMemory): ChildSpec {
   return supervisorChild({
     id: "feed",
     strategy: "rest_for_one",
@@ -67,7 +67,7 @@ export function feed(ground: Ground, memory: FeedMemory): ChildSpec {
   });
 }
 
-function continuityKeeper({ outbox, log, effects }: Ground, memory: FeedMemory): ChildSpec {
+function continuityKeeper({ outbox, log, effects }: FeedGround, memory: FeedMemory): ChildSpec {
   return {
     id: "continuity",
     system_id: "continuity",
@@ -89,7 +89,7 @@ function continuityKeeper({ outbox, log, effects }: Ground, memory: FeedMemory):
   };
 }
 
-function port({ outbox, cluster, settings, log, effects }: Ground): ChildSpec {
+function port({ outbox, cluster, settings, log, effects }: FeedGround): ChildSpec {
   return {
     id: "port",
     system_id: "port",
@@ -112,7 +112,7 @@ function port({ outbox, cluster, settings, log, effects }: Ground): ChildSpec {
   };
 }
 
-function producer({ outbox, effects, log }: Ground): ChildSpec {
+function producer({ outbox, effects, log }: FeedGround): ChildSpec {
   return {
     id: "producer",
     system_id: "producer",
@@ -133,7 +133,7 @@ function producer({ outbox, effects, log }: Ground): ChildSpec {
 }
 
 /** One exchange: whatever happens in it stays in it. */
-function exchangeBranch(ground: Ground, remembered: ExchangeMemory): ChildSpec {
+function exchangeBranch(ground: FeedGround, remembered: ExchangeMemory): ChildSpec {
   const { settings, adapter, requests } = remembered;
   const { exchange, native_symbols } = settings;
   const { outbox, log, effects, signal } = ground;
@@ -185,7 +185,7 @@ function exchangeBranch(ground: Ground, remembered: ExchangeMemory): ChildSpec {
 }
 
 function symbolNormalizer(
-  { outbox }: Ground,
+  { outbox }: FeedGround,
   { exchange, continuities, instruments }: ExchangeGround,
   native_symbol: string,
 ): ChildSpec {
@@ -212,7 +212,7 @@ function symbolNormalizer(
   };
 }
 
-function exchangeBackfiller(ground: Ground, of: ExchangeGround): ChildSpec {
+function exchangeBackfiller(ground: FeedGround, of: ExchangeGround): ChildSpec {
   const { outbox, log, effects } = ground;
   const { getPage, monotonic_ns, now_us, random, uniqueId } = effects;
   const { exchange, adapter, instruments, continuities, requests, settings } = of;
@@ -250,7 +250,7 @@ function exchangeBackfiller(ground: Ground, of: ExchangeGround): ChildSpec {
 }
 
 /** What tells a command that the data directory's trades are simulated, and which. */
-function simulationFlags({ simulate }: Pick<Ground, "simulate">): string {
+function simulationFlags({ simulate }: Pick<FeedGround, "simulate">): string {
   if (simulate === null) return "";
   const { rate, seed } = simulate;
   return ` --simulate${rate === null ? "" : ` --rate ${rate}`} --seed ${seed}`;

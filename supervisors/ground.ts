@@ -61,6 +61,12 @@ export interface Ground extends TreeParts {
   readonly registry: RegistryAccess;
 }
 
+/** What the feed's branch needs of it. */
+export type FeedGround = Pick<
+  Ground,
+  "settings" | "log" | "outbox" | "effects" | "cluster" | "signal" | "simulate" | "feeding"
+>;
+
 /** Restarts of one supervisor's children within a window; one more, and it gives up. */
 export const intensity = { restarts_max: 5, window_ms: 60_000 } as const;
 /**

@@ -1,7 +1,8 @@
 /**
  * `bench normalize [--frames FILE] [--to trade|record] [--count n]`: how fast raw frames become
  * trades or encoded records, as a share of the floor of the same machine, measured in one run.
- * `bench feed` is the same from the sockets on; `feed_bench.ts` has it.
+ * `bench feed` is the same from the sockets on, and `bench producer` from the encoded record on;
+ * `feed_bench.ts` and `producer_bench.ts` have them.
  *
  * @module
  */
@@ -13,6 +14,7 @@ import type { Flags, Invocation } from "../settings/invocation.ts";
 import { type BenchFrame, exchangeOf } from "./bench_frame.ts";
 import { benchFeed } from "./feed_bench.ts";
 import { measure } from "./measure.ts";
+import { benchProducer } from "./producer_bench.ts";
 import { seedFrames } from "./seed_frames.ts";
 import { recordStretch, tradeStretch } from "./stretch.ts";
 
@@ -21,18 +23,33 @@ const frames_default = 200_000;
 const frames_max = 5_000_000;
 const bytes_per_mb = 1e6;
 
+/** A bench, and the flags that belong to it. */
+interface Bench {
+  readonly flags: readonly string[];
+  readonly run: (invocation: Invocation) => Promise<number>;
+}
+
+const benches: Readonly<Record<string, Bench>> = {
+  normalize: { flags: ["frames", "to", "count"], run: ({ flags }) => benchNormalize(flags) },
+  feed: { flags: ["to", "seconds"], run: benchFeed },
+  producer: { flags: ["to", "seconds"], run: benchProducer },
+};
+
 /** Runs the bench that the first argument names. */
 export async function run(invocation: Invocation): Promise<number> {
   const { flags, positionals } = invocation;
-  const [bench = "", ...rest] = positionals;
-  if (rest.length > 0 || (bench !== "normalize" && bench !== "feed")) {
+  const [name = ""] = positionals;
+  const bench = positionals.length === 1 ? benches[name] : undefined;
+  if (bench === undefined) {
     const current = positionals.length === 0 ? "none is named" : `"${positionals.join(" ")}"`;
-    throw new UsageError(`Cannot run this bench: ${current}, it must be normalize or feed`);
+    const allowed = Object.keys(benches).join(", ");
+    throw new UsageError(`Cannot run this bench: ${current}, it must be one of ${allowed}`);
   }
-  const foreign = bench === "feed" ? ["frames", "count"] : ["seconds"];
-  const found = foreign.find((flag) => flags[flag] !== undefined);
-  if (found !== undefined) throw new UsageError(`--${found} does not belong to bench ${bench}`);
-  return bench === "feed" ? await benchFeed(invocation) : await benchNormalize(flags);
+  const foreign = Object.keys(flags).find(
+    (flag) => flags[flag] !== undefined && !bench.flags.includes(flag),
+  );
+  if (foreign !== undefined) throw new UsageError(`--${foreign} does not belong to bench ${name}`);
+  return await bench.run(invocation);
 }
 
 async function benchNormalize(flags: Flags): Promise<number> {

@@ -2,7 +2,8 @@
  * `bench feed [--to trade|acknowledged] [--seconds n]`: how fast the live feed reads its sockets,
  * as a share of the floor of the same machine.
  *
- * The feed and the floor take turns on the same source, each over connections of its own. Turns go
+ * To trades, the floor is reading the same sockets with `JSON.parse`; to acknowledged, it is the
+ * Kafka client alone with the records of the same feed. Feed and floor take turns, and turns go
  * on while they are short; the middle one by its share is told, the first ones left out, since
  * they warm up the compiler. A source that sends its trades but once has only one, and no floor.
  *
@@ -10,30 +11,41 @@
  */
 
 import { exchangeNamed } from "../exchanges/mod.ts";
+import { Outbox } from "../producer/outbox.ts";
 import { Budget } from "../rest/budget.ts";
 import { hostClock } from "../settings/clock.ts";
 import { exit_codes, FailureError, UsageError } from "../settings/exit.ts";
 import type { Flags, Invocation } from "../settings/invocation.ts";
-import { createLog, type Log } from "../settings/log.ts";
+import type { Log } from "../settings/log.ts";
 import { readSeconds } from "../settings/seconds.ts";
 import type { ExchangeSettings } from "../settings/settings.ts";
+import { warningsOnly } from "./bench_log.ts";
 import { openFeedSource } from "./feed_source.ts";
 import {
   type FeedTarget,
   type FeedTargetOptions,
-  makeFeedOutbox,
+  feedOutboxOptions,
   openKafkaTarget,
   openTradeTarget,
 } from "./feed_target.ts";
-import { type Turn, type TurnOptions, takeFloorTurn, takeTurn } from "./feed_turn.ts";
+import {
+  type KeptFeed,
+  keepFeed,
+  type Turn,
+  type TurnOptions,
+  takeFloorTurn,
+  takeTurn,
+} from "./feed_turn.ts";
 import { startKafka } from "./kafka.ts";
+import { produceAlone } from "./kafka_floor.ts";
 import type { FedExchange } from "./live_feed.ts";
+import { countRecords } from "./load.ts";
 
 const turns_max = 7;
 /** Turns that only warm up the compiler, where there are more. */
 const warm_up_turns = 2;
-/** No further turn begins after this. */
-const bench_seconds_max = 25;
+/** No further turn begins after this; with Kafka, one and its floor take some ten seconds. */
+const bench_seconds_max = 60;
 const seconds_default = 60;
 /** A socket that takes longer to bring its first trade brings none. */
 const first_seconds_max = 20;
@@ -46,6 +58,15 @@ interface MeasuredTurn extends Turn {
 
 /** Makes the place where the records of one turn end. */
 type OpenTarget = () => Promise<FeedTarget>;
+
+/** Takes a turn of the floor for so many frames: nanoseconds of CPU a frame; null without one. */
+type TakeFloor = (frames: number) => Promise<number | null>;
+
+/** How a target is made and what it is measured against. */
+interface Course {
+  readonly openTarget: OpenTarget;
+  readonly takeFloor: TakeFloor;
+}
 
 /** Runs the bench; its last line is the result. */
 export async function benchFeed(invocation: Invocation): Promise<number> {
@@ -69,7 +90,7 @@ export async function benchFeed(invocation: Invocation): Promise<number> {
     };
     const turns =
       to === "trade"
-        ? await takeTurns(turn, async () => openTradeTarget(target), { ...target, log })
+        ? await takeTurns(turn, tradeCourse(turn, target), { ...target, log })
         : await takeTurnsWithKafka(turn, target, { log, root: invocation.root });
     await Bun.write(Bun.stdout, resultOf(turns));
     return exit_codes.done;
@@ -84,15 +105,6 @@ function readTarget({ to }: Flags): "trade" | "acknowledged" {
   throw new UsageError(`--to is "${to}": it must be trade or acknowledged`);
 }
 
-function warningsOnly(): Log {
-  const log = createLog({
-    format: "text",
-    write: (line) => process.stderr.write(line),
-    now_ms: Date.now,
-  });
-  return { ...log, info: () => {} };
-}
-
 function fedExchange(settings: ExchangeSettings): FedExchange {
   const adapter = exchangeNamed(settings.exchange);
   if (adapter === undefined) throw new RangeError(`There is no exchange "${settings.exchange}"`);
@@ -103,15 +115,34 @@ function fedExchange(settings: ExchangeSettings): FedExchange {
   return { settings, adapter, attempts };
 }
 
+function tradeCourse(options: TurnOptions, target: FeedTargetOptions): Course {
+  return {
+    openTarget: async () => openTradeTarget(target),
+    takeFloor: (frames) => takeFloorTurn(options, frames),
+  };
+}
+
 async function takeTurnsWithKafka(
   options: TurnOptions,
   target: FeedTargetOptions,
   { log, root }: { readonly log: Log; readonly root: string },
 ): Promise<readonly MeasuredTurn[]> {
   const { exchanges } = target;
-  const kafka = await startKafka({ root, exchanges, outbox: makeFeedOutbox(target), log });
+  const outbox = new Outbox(feedOutboxOptions(target));
+  const kafka = await startKafka({ root, exchanges, outbox, log });
+  let kept: KeptFeed | null = null;
+  async function takeFloor(frames: number): Promise<number | null> {
+    // After the first turn, because a source may send its trades but once.
+    kept ??= await keepFeed(options, { ...target, log });
+    if (kept === null) return null;
+    const rounds = Math.max(1, Math.round(frames / kept.frames));
+    const records = rounds * countRecords(kept.load);
+    const { cpu_s } = await produceAlone(kafka, kept.load, records);
+    return (cpu_s * 1e9) / (rounds * kept.frames);
+  }
   try {
-    return await takeTurns(options, () => openKafkaTarget(kafka, target), { ...target, log });
+    const course = { openTarget: () => openKafkaTarget(kafka, target), takeFloor };
+    return await takeTurns(options, course, { ...target, log });
   } finally {
     await kafka.stop();
   }
@@ -119,13 +150,13 @@ async function takeTurnsWithKafka(
 
 async function takeTurns(
   options: TurnOptions,
-  openTarget: OpenTarget,
+  course: Course,
   ground: { readonly log: Log; readonly now_us: () => number },
 ): Promise<readonly MeasuredTurn[]> {
   const begun_ms = performance.now();
   const turns: MeasuredTurn[] = [];
   do {
-    const measured = await takeMeasuredTurn(options, openTarget, ground);
+    const measured = await takeMeasuredTurn(options, course, ground);
     if (measured === null) break;
     turns.push(measured);
     if (Number.isNaN(measured.floor_ratio)) break;
@@ -139,10 +170,10 @@ async function takeTurns(
 
 async function takeMeasuredTurn(
   options: TurnOptions,
-  openTarget: OpenTarget,
+  course: Course,
   ground: { readonly log: Log; readonly now_us: () => number },
 ): Promise<MeasuredTurn | null> {
-  const target = await openTarget();
+  const target = await course.openTarget();
   let turn: Turn | null;
   try {
     turn = await takeTurn(options, target, ground);
@@ -150,12 +181,14 @@ async function takeMeasuredTurn(
     await target.close();
   }
   if (turn === null) return null;
-  const floor_ns = await takeFloorTurn(options, turn.frames);
+  const floor_ns = await course.takeFloor(turn.frames);
   const our_ns = (turn.cpu_s * 1e9) / turn.frames;
+  const port_ns = (turn.port_cpu_s * 1e9) / turn.frames;
+  const share = turn.port_cpu_s > 0 ? `${port_ns.toFixed(0)} of it the port's, ` : "";
   const floor = floor_ns === null ? "no frame for the floor" : `the floor ${floor_ns.toFixed(0)}`;
   process.stderr.write(
     `${turn.trades} trades in ${turn.frames} frames, ${turn.seconds.toFixed(2)} s; ` +
-      `${our_ns.toFixed(0)} ns of CPU a frame, ${floor}\n`,
+      `${our_ns.toFixed(0)} ns of CPU a frame, ${share}${floor}\n`,
   );
   return { ...turn, floor_ratio: floor_ns === null ? Number.NaN : floor_ns / our_ns };
 }

@@ -9,9 +9,10 @@
 
 import type { RecordSink, Trade } from "../messages.ts";
 import { Latency } from "../producer/latency.ts";
-import { Outbox } from "../producer/outbox.ts";
+import { Outbox, type OutboxOptions } from "../producer/outbox.ts";
 import type { Settings } from "../settings/settings.ts";
-import { type Kafka, type ProcessUsage, schemaIds } from "./kafka.ts";
+import type { Kafka, ProcessUsage } from "./kafka.ts";
+import { emptied, type Load, openTakenOutbox, schemaIds } from "./load.ts";
 
 /** What has come. */
 export interface FeedCounts {
@@ -58,31 +59,22 @@ export interface FeedTargetOptions {
 
 /** Of as many trades one has its latency taken: a look at the clock is not the platform's work. */
 const sampled_trades = 64;
-const id_offset = 4;
-const id_bytes = 6;
 /** A flood comes faster than any broker takes it, and what waits for that must not be lost. */
 const buffer_bytes_max = 2 ** 30;
 const settle_ms_max = 60_000;
 const settle_look_ms = 5;
 
 /** An outbox as the settings want it, but for its size. */
-export function makeFeedOutbox(options: Omit<FeedTargetOptions, "wait">): Outbox {
+export function feedOutboxOptions(options: Omit<FeedTargetOptions, "wait">): OutboxOptions {
   const { exchanges, settings, now_ms, now_us } = options;
   const { flush_count, flush_ms } = settings;
-  return new Outbox({ exchanges, flush_count, flush_ms, buffer_bytes_max, now_ms, now_us });
+  return { exchanges, flush_count, flush_ms, buffer_bytes_max, now_ms, now_us };
 }
 
 /** Trades end where they are made. */
 export function openTradeTarget(options: FeedTargetOptions): FeedTarget {
   const { now_us } = options;
-  const outbox = makeFeedOutbox(options);
-  outbox.setSchemaIds(schemaIds(outbox.topics));
-  const attachment = outbox.attach({
-    send(packet) {
-      const batch_id = packet.readUIntLE(id_offset, id_bytes);
-      queueMicrotask(() => attachment.acknowledge(batch_id, []));
-    },
-  });
+  const outbox = openTakenOutbox(feedOutboxOptions(options), () => {});
   const latency = new Latency();
   const counts = noCounts();
   let digits = 0;
@@ -106,13 +98,33 @@ export function openTradeTarget(options: FeedTargetOptions): FeedTarget {
   };
 }
 
+/** Nothing ends anywhere: what would go down the pipe is kept. */
+export function openKeepingTarget(options: Omit<FeedTargetOptions, "wait">): {
+  readonly sink: RecordSink;
+  readonly counts: FeedCounts;
+  /** All that came. */
+  load(): Promise<Load>;
+} {
+  const packets: Buffer[] = [];
+  const outbox = openTakenOutbox(feedOutboxOptions(options), (packet) => packets.push(packet));
+  const counts = noCounts();
+  return {
+    sink: counted(outbox, counts, (trade) => outbox.addTrade(trade)),
+    counts,
+    async load() {
+      await emptied(outbox);
+      return { topics: outbox.topics, packets };
+    },
+  };
+}
+
 /** Trades end once the broker has acknowledged them. */
 export async function openKafkaTarget(
   kafka: Kafka,
   options: FeedTargetOptions,
 ): Promise<FeedTarget> {
   const { now_ms, now_us, wait } = options;
-  const outbox = makeFeedOutbox(options);
+  const outbox = new Outbox(feedOutboxOptions(options));
   outbox.setSchemaIds(schemaIds(outbox.topics));
   const connection = await kafka.connect(outbox);
   const counts = noCounts();

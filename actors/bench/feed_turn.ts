@@ -7,9 +7,10 @@
 
 import type { Continuity } from "../continuity/continuity.ts";
 import type { Log } from "../settings/log.ts";
-import type { FeedTarget } from "./feed_target.ts";
+import { type FeedTarget, type FeedTargetOptions, openKeepingTarget } from "./feed_target.ts";
 import { openFloorFeed } from "./floor_feed.ts";
 import { type FedExchange, startLiveFeed } from "./live_feed.ts";
+import type { Load } from "./load.ts";
 import { watch } from "./watch.ts";
 
 /** One turn of the feed. */
@@ -19,8 +20,9 @@ export interface Turn {
   readonly frames: number;
   /** From the first frame until the last trade was done. */
   readonly seconds: number;
-  /** Of this process and the port's. */
+  /** Of this process and the port's, and of the port's alone. */
   readonly cpu_s: number;
+  readonly port_cpu_s: number;
   readonly rss_bytes: number;
   /** Ids of all symbols that were passed over, and records that were not done. */
   readonly lost: number;
@@ -59,12 +61,14 @@ export async function takeTurn(
     await target.settle();
     const { user, system } = process.cpuUsage(begun);
     const after = await target.usage();
+    const port_cpu_s = after.cpu_s - before.cpu_s;
     const missing = feed.continuities.reduce((sum, continuity) => sum + missingOf(continuity), 0);
     return {
       trades: counts.trades,
       frames: counts.frames_to_last,
       seconds: (target.doneUs() - counts.first_us) / 1e6,
-      cpu_s: watched.cpu_s + (user + system) / 1e6 + after.cpu_s - before.cpu_s,
+      cpu_s: watched.cpu_s + (user + system) / 1e6 + port_cpu_s,
+      port_cpu_s,
       rss_bytes: watched.rss_bytes + after.rss_bytes,
       lost: missing + target.undone(),
       p50_us: latency.percentile(0.5) ?? 0,
@@ -103,4 +107,33 @@ export async function takeFloorTurn(
   } finally {
     feed.close();
   }
+}
+
+/** Records of a feed, and how many frames they were found in. */
+export interface KeptFeed {
+  readonly load: Load;
+  readonly frames: number;
+}
+
+/** More of them would only be more of the same. */
+const kept_frames_max = 100_000;
+
+/** Runs the feed once more and keeps what it sends to Kafka; null where no trade came. */
+export async function keepFeed(
+  options: TurnOptions,
+  target: Omit<FeedTargetOptions, "wait"> & { readonly log: Log },
+): Promise<KeptFeed | null> {
+  const { counts, load, sink } = openKeepingTarget(target);
+  const feed = startLiveFeed({ ...target, exchanges: options.exchanges, sink });
+  try {
+    await watch({
+      ...options,
+      count: () => counts.frames,
+      count_max: kept_frames_max,
+      failed: feed.failed,
+    });
+  } finally {
+    feed.stop();
+  }
+  return counts.trades === 0 ? null : { load: await load(), frames: counts.frames };
 }

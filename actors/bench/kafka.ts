@@ -5,7 +5,6 @@
  * @module
  */
 
-import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,17 +18,24 @@ import { type ProducerInput, producerMachine } from "../producer/producer.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../producer/topics.ts";
 import type { Log } from "../settings/log.ts";
 import { startStanding } from "./incarnate.ts";
+import { schemaIds } from "./load.ts";
 
 /** A broker with its topics. */
 export interface Kafka {
+  /** `host:port` of its broker. */
+  readonly brokers: string;
+  /** Of the broker and its ports, removed at the end. */
+  readonly data_dir: string;
   /** Sends the outbox's records through a port of its own, which serves once this resolves. */
   connect(outbox: Outbox): Promise<KafkaConnection>;
+  /** Stops the broker where it stands, as if it were away, or lets it go on. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
   /** Ends the broker and removes all it wrote. */
   stop(): Promise<void>;
 }
 
 /** An outbox's way to the broker. */
-interface KafkaConnection {
+export interface KafkaConnection {
   /** What the port's process has used so far. */
   usage(): Promise<ProcessUsage>;
   /** Drains, then ends. */
@@ -42,6 +48,8 @@ export interface ProcessUsage {
   readonly rss_bytes: number;
 }
 
+/** Sixteen bytes in base64url; no other cluster is near. */
+const cluster_id = "AAAAAAAAQACAAAAAAAAAAQ";
 const retention_ms = 3_600_000;
 const retention_bytes = 16 * 2 ** 30;
 
@@ -72,7 +80,7 @@ export async function startKafka(options: {
         data_dir,
         jars_directory: join(root, ".setup/kafka"),
         java: "java",
-        cluster_id: randomBytes(16).toString("base64url"),
+        cluster_id,
         retention_ms,
         retention_bytes,
         log,
@@ -89,7 +97,13 @@ export async function startKafka(options: {
     };
     await makeTopics(options, { ...ground, signal });
     return {
+      brokers: ground.cluster.brokers,
+      data_dir,
       connect: (outbox) => connect(outbox, { ...ground, signal }),
+      signal(name) {
+        const { pid } = broker.report;
+        if (pid !== null) process.kill(-pid, name);
+      },
       async stop() {
         await broker.stop();
         await remove();
@@ -120,11 +134,6 @@ async function makeTopics(
     }),
   });
   await topics.ended;
-}
-
-/** Ids as a registry would give them. */
-export function schemaIds(topics: readonly string[]): Readonly<Record<string, number>> {
-  return Object.fromEntries(topics.map((topic, index) => [topic, index + 1]));
 }
 
 async function connect(outbox: Outbox, { signal, ...ground }: Ground): Promise<KafkaConnection> {

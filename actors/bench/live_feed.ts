@@ -113,6 +113,7 @@ function track(
     native_symbol,
     are_ids_dense: adapter.are_ids_dense,
     gap_grace_ms,
+    positions: { mark: () => 0, settled_through: 0 },
     emit: ignore,
     now_us,
     now_ms: () => performance.now(),

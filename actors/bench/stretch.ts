@@ -69,6 +69,16 @@ export function recordStretch(
   };
 }
 
+/** Every trade of the frames, as the live feed makes them. */
+export function readTrades(
+  frames: readonly BenchFrame[],
+  adapters: readonly ExchangeAdapter[],
+): readonly Trade[] {
+  const trades: Trade[] = [];
+  ourPass(frames, adapters, (trade) => trades.push(trade))();
+  return trades;
+}
+
 function ourPass(
   frames: readonly BenchFrame[],
   adapters: readonly ExchangeAdapter[],
@@ -144,8 +154,7 @@ function parsePass(frames: readonly BenchFrame[]): Pass {
 }
 
 function avscPass(frames: readonly BenchFrame[], adapters: readonly ExchangeAdapter[]): Pass {
-  const trades: Trade[] = [];
-  ourPass(frames, adapters, (trade) => trades.push(trade))();
+  const trades = readTrades(frames, adapters);
   const schema: Schema = JSON.parse(tradeSchema);
   // Without logical types a decimal is its bytes, which is what a ready value means.
   const type = Type.forSchema(schema);

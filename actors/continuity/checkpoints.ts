@@ -11,16 +11,8 @@ import { defineFigures, isoTimeOrNull } from "../figures.ts";
 import type { Figures, RecordSink } from "../messages.ts";
 import { reasonOf } from "../settings/exit.ts";
 import type { Log } from "../settings/log.ts";
-import type { Continuity, SymbolState } from "./continuity.ts";
+import type { Continuity, Positions, SymbolState } from "./continuity.ts";
 import type { ContinuityStore } from "./continuity_store.ts";
-
-/** Where the outbox stands. */
-export interface Positions {
-  /** A position that covers every record taken so far. */
-  mark(): number;
-  /** Every record up to this position is acknowledged, or never will be. */
-  readonly settled_through: number;
-}
 
 /** What checkpoints are taken of, and where they go. */
 export interface CheckpointsInput {

@@ -54,6 +54,14 @@ export interface PageEvidence {
   readonly has_rejects: boolean;
 }
 
+/** Where the outbox stands. */
+export interface Positions {
+  /** A position that covers every record taken so far. */
+  mark(): number;
+  /** Every record up to this position is acknowledged, or never will be. */
+  readonly settled_through: number;
+}
+
 /** A symbol, its rules, its clocks, and what was stored of it. */
 export interface ContinuityOptions {
   readonly exchange: string;
@@ -62,6 +70,8 @@ export interface ContinuityOptions {
   readonly are_ids_dense: boolean;
   /** How long a missing id may still come by itself. */
   readonly gap_grace_ms: number;
+  /** A gap's end is told only once the broker has its trades. */
+  readonly positions: Positions;
   /** Takes an event. Where it throws, the same is told again with the next `openOverdue`. */
   readonly emit: (event: FeedEvent) => void;
   /** Wall clock, microseconds since 1970. */
@@ -69,6 +79,14 @@ export interface ContinuityOptions {
   /** Monotonic clock, milliseconds. */
   readonly now_ms: () => number;
   readonly restored: SymbolState | null;
+}
+
+/** A gap of which nothing is missing. */
+interface EndedGap {
+  readonly gap: Gap;
+  readonly merged_into: string | null;
+  /** Of the outbox: what filled the gap stands before it. */
+  readonly position: number;
 }
 
 /** Ids this far before the coverage are out of order at a start; those further back are history. */
@@ -82,6 +100,8 @@ const missing_ranges_max = 10_000;
 /** What remains of an open gap is told at most this often. */
 const told_ms_min = 5_000;
 const imports_max = 1_000;
+/** Ends that wait for the broker; beyond, the oldest is told although its trades may be missing. */
+const ends_waiting_max = 10_000;
 /** Before anything of the coverage is told. */
 const untold = -1;
 const unfillable_reason = "the exchange no longer gives these trades";
@@ -97,7 +117,7 @@ export class Continuity {
   /** Open gaps of which less remains than was told. */
   readonly #changed = new Set<Gap>();
   /** Gaps of which nothing is missing, and whose end is not told yet. */
-  #ended: { readonly gap: Gap; readonly merged_into: string | null }[] = [];
+  #ended: EndedGap[] = [];
   #imports: readonly TimeRange[] = [];
   #from_id = 0;
   #from_timestamp = 0;
@@ -463,8 +483,13 @@ export class Continuity {
       return;
     }
     this.#changed.delete(gap);
-    this.#ended.push({ gap, merged_into: null });
+    this.#end(gap, null);
     this.#tellWaiting();
+  }
+
+  /** Nothing of a gap is missing: its end is told once the broker has what filled it. */
+  #end(gap: Gap, merged_into: string | null): void {
+    this.#ended.push({ gap, merged_into, position: this.#options.positions.mark() });
   }
 
   #boundRanges(): void {
@@ -480,7 +505,7 @@ export class Continuity {
       // The larger one is told first, so that what is missing is told at every instant.
       kept.told_ms = Number.NEGATIVE_INFINITY;
       this.#changed.delete(ended);
-      if (was_opened) this.#ended.push({ gap: ended, merged_into: this.#idOf(kept) });
+      if (was_opened) this.#end(ended, this.#idOf(kept));
     }
     this.#tellWaiting();
   }
@@ -502,7 +527,10 @@ export class Continuity {
     for (const gap of this.#changed) {
       if (now_ms - gap.told_ms >= told_ms_min && !this.#tellOpened(gap)) return;
     }
+    const { settled_through } = this.#options.positions;
     for (let end = this.#ended[0]; end !== undefined; end = this.#ended[0]) {
+      const is_settled = end.position <= settled_through;
+      if (!is_settled && this.#ended.length <= ends_waiting_max) break;
       if (!this.#tellEnded(end.gap, end.merged_into)) return;
       this.#ended.shift();
       this.#revision += 1;
@@ -590,7 +618,8 @@ export class Continuity {
       return;
     }
     const gap = { ...stored, ...fresh };
-    if (remaining.length === 0) this.#ended.push({ gap, merged_into: null });
+    // The state was stored once the broker had everything up to it.
+    if (remaining.length === 0) this.#ended.push({ gap, merged_into: null, position: 0 });
     else this.#gaps.add(gap, remaining);
     if (is_told === false) this.#changed.add(gap);
   }

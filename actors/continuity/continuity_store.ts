@@ -1,8 +1,8 @@
 /**
  * The file in which continuity outlives the process: of each symbol the state that was last known
- * to be acknowledged, and notes of what was told since. WAL with `synchronous = NORMAL`: a crash of
- * the process loses nothing, a power cut perhaps the last second, after which a little more is
- * fetched again.
+ * to be acknowledged, and notes of what was told since. WAL with `synchronous = FULL`: not even a
+ * power cut takes back a note, because Kafka may hold what was told, and a coverage that begins
+ * anew or a gap that is forgotten would contradict it for good.
  *
  * @module
  */
@@ -88,7 +88,7 @@ function prepare(database: Database, path: string): void {
   }
   database.exec(`
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
+    PRAGMA synchronous = FULL;
     BEGIN IMMEDIATE;
     PRAGMA application_id = ${application_id};
     PRAGMA user_version = ${format};

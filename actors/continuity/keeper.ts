@@ -16,7 +16,7 @@ import type { Log } from "../settings/log.ts";
 import { Checkpoints, type CheckpointsInput } from "./checkpoints.ts";
 import type { ContinuityStore } from "./continuity_store.ts";
 
-export type { Positions } from "./checkpoints.ts";
+export type { Positions } from "./continuity.ts";
 
 /** Calls back once, after a delay; what it returns takes the call back. */
 type After = (delay_ms: number, callback: () => void) => () => void;

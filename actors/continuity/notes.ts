@@ -60,9 +60,13 @@ export function withNotes(
   notes: readonly Note[],
 ): SymbolState | null {
   let state = stored;
+  // A coverage that is told again is a newer note than the gaps that lie in it.
   for (const note of notes) {
     if (note.kind === "coverage") state = withCoverage(symbol, state, note);
-    else if (state !== null && state.head_id !== no_head) state = withGap(state, note.gap);
+  }
+  for (const note of notes) {
+    if (note.kind !== "gap" || state === null || state.head_id === no_head) continue;
+    state = withGap(state, note.gap);
   }
   return state;
 }

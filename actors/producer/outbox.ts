@@ -84,11 +84,10 @@ export interface OutboxOptions {
   readonly flush_count: number;
   /** Age of a batch's first record after which it is closed. */
   readonly flush_ms: number;
-  /**
-   * Most bytes held in memory. From half of it on the disk is used, from three quarters on
-   * listeners are told to stop.
-   */
+  /** Most bytes held in memory. From three quarters of it on listeners are told to stop. */
   readonly buffer_bytes_max: number;
+  /** Bytes in memory beyond which the disk is used: half of the bound where it is not said. */
+  readonly memory_bytes_max?: number;
   /** Where closed batches go that are too much for memory; without it, nowhere. */
   readonly spill?: SpillStore | null;
   /** Most bytes on disk. */
@@ -112,10 +111,10 @@ interface Destination {
   readonly keys: Map<string, Buffer>;
 }
 
-/** Of the bound of memory: from here on the disk is used… */
+/** Of the bound of memory: from here on the disk is used. */
 const spill_share = 0.5;
-/** …and so much stays in memory, to be there when Kafka comes back; as much may be in flight. */
-const head_share = 0.25;
+/** Of that: what stays in memory, to be there when Kafka comes back; as much may be in flight. */
+const head_share = 0.5;
 
 const keys_kept_max = 8_192;
 /**
@@ -165,7 +164,7 @@ export class Outbox implements RecordSink {
 
   constructor(options: OutboxOptions) {
     this.#options = withDefaults(options);
-    const { exchanges, batch_bytes_max, flush_count, buffer_bytes_max, spill } = this.#options;
+    const { exchanges, batch_bytes_max, flush_count, memory_bytes_max, spill } = this.#options;
     const wanted = [
       ...exchanges.map(tradesTopic),
       ...exchanges.map(framesTopic),
@@ -186,8 +185,7 @@ export class Outbox implements RecordSink {
     this.#dispatch = new Dispatch(
       {
         ...this.#options,
-        memory_bytes_max: buffer_bytes_max * spill_share,
-        head_bytes_max: buffer_bytes_max * head_share,
+        head_bytes_max: memory_bytes_max * head_share,
       },
       this.#takeFound(spill?.found ?? []),
     );
@@ -657,10 +655,12 @@ export class Outbox implements RecordSink {
 }
 
 function withDefaults(options: OutboxOptions): Required<OutboxOptions> {
+  const memory_bytes_max = options.memory_bytes_max ?? options.buffer_bytes_max * spill_share;
   const defaults = {
+    memory_bytes_max,
     batch_bytes_max: 512 * 2 ** 10,
     window_batches_max: 64,
-    window_bytes_max: Math.min(8 * 2 ** 20, options.buffer_bytes_max * head_share),
+    window_bytes_max: Math.min(8 * 2 ** 20, memory_bytes_max * head_share),
     spill: null,
     spill_bytes_max: 0,
     disk_free_min: 0,

@@ -123,7 +123,7 @@ class PortOwner {
       command: [node, script],
       data_dir,
       signal,
-      onLine: (line) => this.#forward(line),
+      onLine: (line) => this.#guard(() => this.#take(readPortLine(line))),
       onErrorLine: (line) => log.warn(`Kafka client: ${line}`),
       onExit: (exit) => this.#end(exit),
     });
@@ -155,10 +155,14 @@ class PortOwner {
     this.#port?.kill();
   }
 
-  /** Handlers of a stream only classify and forward: a throw here would end K2. */
-  #forward(text: string): void {
+  /**
+   * Handlers of streams and timers only classify and forward: a throw here would end K2, and one
+   * in the midst of the outbox's sending would be taken for a fault of whoever gave it a record,
+   * with a batch left in flight that nobody has.
+   */
+  #guard(step: () => void): void {
     try {
-      this.#take(readPortLine(text));
+      step();
     } catch (error) {
       this.#incarnation.exit(crashOf(error));
     }
@@ -185,7 +189,9 @@ class PortOwner {
     this.#silent_looks = 0;
     if (line.kind === "ready") {
       const port = this.#port;
-      this.#attachment = this.#input.outbox.attach({ send: (packet) => void port?.write(packet) });
+      this.#attachment = this.#input.outbox.attach({
+        send: (packet) => this.#guard(() => port?.write(packet)),
+      });
       if (!this.#is_stopping) this.#incarnation.report.state = "connected";
       this.#incarnation.ready();
     } else if (line.kind === "acknowledged") {
@@ -217,6 +223,6 @@ class PortOwner {
     const delay_ms = backoffMs(this.#attempt, { ...backoff, random });
     this.#incarnation.report.state = "waiting_for_kafka";
     log.warn("Kafka cannot take records now, trying again", { reason, delay_ms });
-    this.#cancelRetry = after(delay_ms, () => this.start());
+    this.#cancelRetry = after(delay_ms, () => this.#guard(() => this.start()));
   }
 }

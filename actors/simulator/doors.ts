@@ -31,13 +31,14 @@ export type Admission =
 
 /** The doors of all exchanges. */
 export class Doors {
-  readonly rules = new RuleBook();
+  readonly rules: RuleBook;
   readonly #exchanges: Exchanges;
   readonly #rests: readonly FaultyRest[];
   /** Until when an exchange that refused an upgrade does not want to be asked again. */
   readonly #refused_until_us = new Map<string, number>();
 
-  constructor(exchanges: Exchanges) {
+  constructor(exchanges: Exchanges, rules: RuleBook = new RuleBook()) {
+    this.rules = rules;
     this.#exchanges = exchanges;
     this.#rests = exchanges.exchanges.map((one) => new FaultyRest(one, exchanges.plan));
   }

@@ -83,10 +83,17 @@ export class RuleBook {
   readonly #broken = new Map<string, number>();
   readonly #seen = new Map<string, number>();
   readonly #last_us = new Map<string, number>();
+  readonly #onBroken: (rule: string) => void;
+
+  /** @param onBroken Hears of each broken rule at once. */
+  constructor(onBroken: (rule: string) => void = ignore) {
+    this.#onBroken = onBroken;
+  }
 
   /** Counts broken rules. */
   judge(broken: readonly string[] | undefined, now_us: number): void {
     for (const rule of broken ?? []) {
+      this.#onBroken(rule);
       count(this.#broken, rule);
       this.#last_us.set(rule, now_us);
     }
@@ -109,6 +116,8 @@ export class RuleBook {
     };
   }
 }
+
+function ignore(): void {}
 
 function count(counts: Map<string, number>, name: string, times = 1): void {
   counts.set(name, (counts.get(name) ?? 0) + times);

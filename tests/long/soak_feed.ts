@@ -15,7 +15,7 @@ import { createLog } from "../../actors/settings/log.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
 import { openFeedMemory } from "../../supervisors/feed_memory.ts";
 import { feed } from "../../supervisors/feed_tree.ts";
-import type { Ground } from "../../supervisors/ground.ts";
+import type { FeedGround } from "../../supervisors/ground.ts";
 import { hostEffects, openHostStores } from "../../supervisors/host_effects.ts";
 import { type ChildSpec, startTree, supervisorChild } from "../../supervisors/supervisor.ts";
 import { makeOutbox } from "../../supervisors/tree.ts";
@@ -73,13 +73,12 @@ const ground = {
   settings,
   log,
   outbox,
-  memory,
   simulate: null,
-  feeding: "live",
+  feeding: "live" as const,
   effects,
   signal: controller.signal,
   cluster: { brokers: "", properties: {} },
-} as unknown as Ground;
+} satisfies FeedGround;
 const branch = replanted(feed(ground, memory), (spec) =>
   spec.id === "port"
     ? { ...spec, logic: countingPort, input: (incarnation) => ({ incarnation, outbox }) }

@@ -45,7 +45,12 @@ function startProcess(data_dir: string, feeding: "live" | "history") {
     settings,
     exchanges: settings.exchanges,
     feeding,
-    sink: { addEvent: (event) => void events.push(event), topics },
+    sink: {
+      mark: () => 0,
+      settled_through: 0,
+      addEvent: (event) => void events.push(event),
+      topics,
+    },
     log,
     stores,
     effects,

@@ -112,6 +112,7 @@ export function createRig(options: {
         native_symbol,
         are_ids_dense: true,
         gap_grace_ms: 1_000,
+        positions: { mark: () => 0, settled_through: 0 },
         emit: (event) => sink.addEvent(event),
         now_us,
         now_ms,

@@ -81,6 +81,7 @@ function start(exchange: string) {
     native_symbol,
     are_ids_dense: adapter.are_ids_dense,
     gap_grace_ms: 1_000,
+    positions: { mark: () => 0, settled_through: 0 },
     emit: (event) => sink.addEvent(event),
     now_us,
     now_ms,

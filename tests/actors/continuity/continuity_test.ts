@@ -561,6 +561,25 @@ test("a market's first trade is number 0, and is a trade like others", () => {
   expect(createRig({ restored }).take(0, 1, 2, 3, 4)).toEqual([2, 4]);
 });
 
+test("a gap's end is told once the broker has what filled it", () => {
+  const positions = { taken: 7, settled_through: 6, mark: () => positions.taken };
+  const rig = createRig({ positions });
+  rig.take(0, 1, 5);
+  rig.pass(1_000);
+  expect(rig.said()).toEqual(["coverage 0", "gap_opened 2-4"]);
+  rig.take(2, 3, 4);
+  rig.pass(1_000);
+  expect(rig.said()).toEqual([]);
+  const restored = readSymbolState(JSON.parse(JSON.stringify(rig.continuity.state())));
+  positions.settled_through = 7;
+  rig.pass(1_000);
+  expect(rig.said()).toEqual(["gap_filled 2-4"]);
+  // A state is stored only when the broker has everything up to it.
+  const next = createRig({ restored });
+  next.pass(0);
+  expect(next.said()).toEqual(["gap_filled 2-4"]);
+});
+
 test("while no event is taken, one gap at a time is tried", () => {
   let tries = 0;
   let now_ms = 0;
@@ -569,6 +588,7 @@ test("while no event is taken, one gap at a time is tried", () => {
     native_symbol: "BTCUSDT",
     are_ids_dense: true,
     gap_grace_ms: 1_000,
+    positions: { mark: () => 0, settled_through: 0 },
     emit: () => {
       tries += 1;
       throw new Error("full");

@@ -99,6 +99,7 @@ function startProcess(path: string) {
       native_symbol,
       are_ids_dense: true,
       gap_grace_ms: 1_000,
+      positions: outbox,
       emit: createEmit({ store: watched, sink, log }),
       now_us,
       now_ms: time.now_ms,
@@ -314,6 +315,10 @@ test("a killed process finds again what was not acknowledged, and ends the gap i
   next.time.pass(1_500);
   expect(next.said()).toEqual(["gap_opened 9-19"]);
   expect(next.take(3, 4, 5, 6, 7, 8)).toHaveLength(6);
+  next.time.pass(250);
+  expect(next.said()).toEqual([]);
+  next.settleAll();
+  next.time.pass(250);
   expect(next.said()).toEqual(["gap_filled 3-4", "gap_filled 5-8"]);
 });
 

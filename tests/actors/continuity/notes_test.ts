@@ -53,6 +53,22 @@ test("a coverage that was told before any state is kept, and all after it is fet
   expect(after.said()).toEqual(["gap_opened 100-104"]);
 });
 
+test("a gap is known although the coverage was told again after it", () => {
+  const before = createRig();
+  before.take(1, 2, 6);
+  before.pass(1_000);
+  const [coverage, ...gaps] = before.events;
+  expect(before.said()).toEqual(["coverage 1", "gap_opened 3-5"]);
+  if (coverage === undefined) throw new Error("no coverage was told");
+  // A process that was killed soon after its start had told the coverage once more.
+  const after = restart(null, [...gaps, coverage]);
+  after.pass(0);
+  expect(after.said()).toContain("gap_opened 3-5");
+  after.take(1, 2, 3, 4, 5);
+  after.pass(0);
+  expect(after.said()).toContain("gap_filled 3-5");
+});
+
 test("a gap that was told after the state is the same gap, and what lies between is missing", () => {
   const before = createRig();
   before.take(1, 2);

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { Continuity, type SymbolState } from "../../../actors/continuity/continuity.ts";
+import {
+  Continuity,
+  type Positions,
+  type SymbolState,
+} from "../../../actors/continuity/continuity.ts";
 import type { FeedEvent } from "../../../actors/messages.ts";
 
 /** Exchange time of a trade in these tests: it grows with the id. */
@@ -18,6 +22,7 @@ export function createRig(
     readonly restored?: SymbolState | null;
     readonly are_ids_dense?: boolean;
     readonly gap_grace_ms?: number;
+    readonly positions?: Positions;
   } = {},
 ) {
   const events: FeedEvent[] = [];
@@ -28,6 +33,7 @@ export function createRig(
     native_symbol: "BTCUSDT",
     are_ids_dense: options.are_ids_dense ?? true,
     gap_grace_ms: options.gap_grace_ms ?? 1_000,
+    positions: options.positions ?? { mark: () => 0, settled_through: 0 },
     emit: (event) => {
       if (is_refusing) throw new Error("full");
       events.push(event);

@@ -63,6 +63,7 @@ function createRig(crashes: ReadonlyMap<string, number> = new Map()) {
     native_symbol: "BTC/USD",
     are_ids_dense: false,
     gap_grace_ms: 1_000,
+    positions: { mark: () => 0, settled_through: 0 },
     emit: () => {},
     now_us: () => 0,
     now_ms: () => 0,

@@ -18,6 +18,7 @@ test("producerProperties() keeps order, loses nothing and places keys as Java do
     "message.timeout.ms": 0,
     partitioner: "murmur2_random",
     "compression.type": "lz4",
+    "max.in.flight": 1,
   });
 });
 

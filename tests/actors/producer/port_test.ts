@@ -8,7 +8,7 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SimulatedClock } from "xstate";
-import { spawnPort } from "../../../actors/port/port.ts";
+import { type SpawnPort, spawnPort } from "../../../actors/port/port.ts";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { kafkaPort, readPortLine } from "../../../actors/producer/port.ts";
 import { tradeOf } from "./records.ts";
@@ -19,7 +19,7 @@ afterAll(folder.remove);
 let scripts = 0;
 
 /** Starts the actor with a script in Node's place; its working files are named after `file`. */
-function start(body: (file: string) => string) {
+function start(body: (file: string) => string, spawn: SpawnPort = spawnPort) {
   scripts += 1;
   const file = join(folder.path, `script${scripts}`);
   writeFileSync(file, `#!/bin/sh\nread -r config\n${body(file)}\n`);
@@ -42,7 +42,7 @@ function start(body: (file: string) => string) {
     data_dir: folder.path,
     node: file,
     log,
-    spawn: spawnPort,
+    spawn,
     after: (delay_ms: number, callback: () => void) => {
       const timer = clock.setTimeout(callback, delay_ms);
       return () => clock.clearTimeout(timer);
@@ -126,6 +126,26 @@ test("an acknowledgement of what was never sent is a crash", async () => {
   const { port } = start(() => "echo R; echo A 99; cat >/dev/null");
   expect(await port.exited).toMatchObject({ kind: "crash" });
   port.kill();
+});
+
+test("a write that fails is the port's crash, and no fault of who gave the record", async () => {
+  let tell: (line: string) => void = () => {};
+  const { port, outbox } = start(
+    () => "",
+    (spec) => {
+      tell = spec.onLine;
+      const write = (chunk: Uint8Array | string) => {
+        if (typeof chunk === "string") return true;
+        throw new Error("the pipe is gone");
+      };
+      return { pid: 1, write, end: () => {}, kill: () => {} };
+    },
+  );
+  tell("R");
+  await port.ready;
+  outbox.addTrade(tradeOf("kraken", "A", 1));
+  expect(await port.exited).toEqual({ kind: "crash", reason: "the pipe is gone" });
+  outbox.check();
 });
 
 test("a port stops while it waits for Kafka, and while it connects", async () => {
