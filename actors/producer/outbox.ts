@@ -18,17 +18,12 @@
  */
 
 import {
-  createTradeEncoder,
   type DeadLetterRecord,
-  dead_letters_topic,
   encodeDeadLetter,
   encodeEvent,
   encodeFrameBatch,
-  events_topic,
-  framesTopic,
   recordKey,
   type TradeEncoder,
-  tradesTopic,
 } from "../../schemas/mod.ts";
 import type {
   DeadLetter,
@@ -43,10 +38,11 @@ import type {
 } from "../messages.ts";
 import { FatalError } from "../settings/exit.ts";
 import { type Batch, type BatchLabel, BatchWriter, batchOf, readRecord } from "./batch.ts";
+import { Destinations, keyOf } from "./destinations.ts";
 import { Dispatch, type Transport } from "./dispatch.ts";
 import { createFrameSource, type FrameSource } from "./frame_writer.ts";
 import { Latency } from "./latency.ts";
-import { kindOf, originOf } from "./origin.ts";
+import { originOf } from "./origin.ts";
 import { Pressure } from "./pressure.ts";
 import { Settlement } from "./settlement.ts";
 import type { SpilledBatch, SpillStore } from "./spill.ts";
@@ -105,18 +101,11 @@ export interface OutboxOptions {
   readonly now_us: () => number;
 }
 
-interface Destination {
-  readonly trades_index: number;
-  readonly frames_index: number;
-  readonly keys: Map<string, Buffer>;
-}
-
 /** Of the bound of memory: from here on the disk is used. */
 const spill_share = 0.5;
 /** Of that: what stays in memory, to be there when Kafka comes back; as much may be in flight. */
 const head_share = 0.5;
 
-const keys_kept_max = 8_192;
 /**
  * Frames in which no trade was found wait up to this long for company: a heartbeat a second need
  * not be a record by itself, and nobody measures its latency.
@@ -138,17 +127,11 @@ export class Outbox implements RecordSink {
   readonly latency = new Latency();
   readonly #options: Required<OutboxOptions>;
   readonly #pressure: Pressure;
-  readonly #events_index: number;
-  readonly #dead_letters_index: number;
-  readonly #destinations = new Map<string, Destination>();
+  readonly #destinations: Destinations;
   readonly #listeners = new Set<OutboxListener>();
   readonly #writer: BatchWriter;
   readonly #dispatch: Dispatch;
   readonly #settlement = new Settlement();
-  /** By index of the topic. */
-  #encoders: ReadonlyMap<number, TradeEncoder> = new Map();
-  /** By topic index; empty until they are known. */
-  #schema_ids: readonly (number | undefined)[] = [];
   #attachment: Attachment | null = null;
   #opened_ms = 0;
   #frames_opened_ms = 0;
@@ -165,22 +148,11 @@ export class Outbox implements RecordSink {
   constructor(options: OutboxOptions) {
     this.#options = withDefaults(options);
     const { exchanges, batch_bytes_max, flush_count, memory_bytes_max, spill } = this.#options;
-    const wanted = [
-      ...exchanges.map(tradesTopic),
-      ...exchanges.map(framesTopic),
-      events_topic,
-      dead_letters_topic,
-    ];
-    this.topics = spill?.adoptTopics(wanted) ?? wanted;
-    this.#events_index = this.topics.indexOf(events_topic);
-    this.#dead_letters_index = this.topics.indexOf(dead_letters_topic);
-    for (const exchange of exchanges) {
-      this.#destinations.set(exchange, {
-        trades_index: this.topics.indexOf(tradesTopic(exchange)),
-        frames_index: this.topics.indexOf(framesTopic(exchange)),
-        keys: new Map(),
-      });
-    }
+    this.#destinations = new Destinations(
+      exchanges,
+      (wanted) => spill?.adoptTopics(wanted) ?? wanted,
+    );
+    this.topics = this.#destinations.topics;
     this.#writer = new BatchWriter(batch_bytes_max, flush_count);
     this.#dispatch = new Dispatch(
       {
@@ -200,19 +172,7 @@ export class Outbox implements RecordSink {
    * @throws {Error} where a topic has none.
    */
   setSchemaIds(ids: Readonly<Record<string, number>>): void {
-    const { exchanges } = this.#options;
-    const needed = [...exchanges.flatMap((one) => [tradesTopic(one), framesTopic(one)])];
-    for (const topic of [...needed, events_topic, dead_letters_topic]) {
-      if (ids[topic] === undefined) {
-        throw new Error(`Cannot set schema ids: ${topic} has none`);
-      }
-    }
-    this.#schema_ids = this.topics.map((topic) => ids[topic]);
-    const encoders = exchanges.map((exchange) => {
-      const topic = tradesTopic(exchange);
-      return [this.topics.indexOf(topic), createTradeEncoder(ids[topic] ?? -1)] as const;
-    });
-    this.#encoders = new Map(encoders);
+    this.#destinations.setSchemaIds(ids);
   }
 
   /**
@@ -222,12 +182,11 @@ export class Outbox implements RecordSink {
    * @throws {Error} where the outbox is beyond its bound, or cannot know where the trade goes.
    */
   addTrade(trade: Trade): void {
-    const destination = this.#destinations.get(trade.exchange);
-    const encoder = this.#encoders.get(destination?.trades_index ?? -1);
-    if (destination === undefined || encoder === undefined) throw this.#unprepared(trade.exchange);
+    const destination = this.#destinations.of(trade.exchange);
+    const encoder = this.#destinations.encoderOf(destination);
     this.#refuseBeyondBound();
     const { trades_index: topic_index } = destination;
-    const key = keyOf(destination, trade);
+    const key = keyOf(destination, trade.native_symbol);
     if (!this.#writer.addTrade(topic_index, key, trade, encoder)) {
       this.closeAll();
       if (!this.#writer.addTrade(topic_index, key, trade, encoder)) {
@@ -242,16 +201,15 @@ export class Outbox implements RecordSink {
   addDeadLetter(letter: DeadLetter): void {
     // What an unreadable item calls its symbol may be anything, and a key has a bound.
     const symbol = letter.native_symbol?.slice(0, symbol_chars_max).toWellFormed() ?? null;
-    const topic_index = this.#dead_letters_index;
-    this.#requireSchemaId(topic_index);
+    const topic_index = this.#destinations.dead_letters_index;
     const value = this.#encodeLetter({ ...letter, native_symbol: symbol });
     this.#addEncoded(topic_index, recordKey(letter.exchange, symbol ?? ""), value);
   }
 
   /** Takes an event. */
   addEvent(event: FeedEvent): void {
-    const topic_index = this.#events_index;
-    const value = encodeEvent(this.#requireSchemaId(topic_index), event);
+    const topic_index = this.#destinations.events_index;
+    const value = encodeEvent(this.#destinations.schemaId(topic_index), event);
     this.#addEncoded(topic_index, recordKey(event.exchange, event.native_symbol ?? ""), value);
   }
 
@@ -262,9 +220,8 @@ export class Outbox implements RecordSink {
    * @throws {Error} where the exchange has no topic.
    */
   openFrames(session: FrameSession): FrameLog {
-    const destination = this.#destinations.get(session.exchange);
-    if (destination === undefined) throw this.#unprepared(session.exchange);
-    const source = createFrameSource(session, destination.frames_index);
+    const { frames_index } = this.#destinations.of(session.exchange);
+    const source = createFrameSource(session, frames_index);
     return { add: (entry) => this.#addFrame(source, entry), close: () => {} };
   }
 
@@ -455,7 +412,7 @@ export class Outbox implements RecordSink {
 
   #addEncoded(topic_index: number, symbol_key: string, value: Buffer): void {
     // Events say what is lost when nothing more is taken: they still are, within a reserve.
-    const is_event = topic_index === this.#events_index;
+    const is_event = topic_index === this.#destinations.events_index;
     this.#refuseBeyondBound(is_event ? events_reserve_bytes : 0);
     const key = Buffer.from(symbol_key);
     if (!this.#writer.addRecord(topic_index, key, value)) {
@@ -469,7 +426,7 @@ export class Outbox implements RecordSink {
   }
 
   #addFrame(source: FrameSource, entry: FrameEntry): void {
-    const schema_id = this.#requireSchemaId(source.topic_index);
+    const schema_id = this.#destinations.schemaId(source.topic_index);
     this.#refuseBeyondBound();
     const is_first = this.#writer.frames_count === 0;
     if (!this.#writer.addFrame(source, schema_id, entry)) {
@@ -574,7 +531,7 @@ export class Outbox implements RecordSink {
    */
   #refuse(batch: Batch, { index, reason }: Refusal): void {
     const { topic_index, value } = readRecord(batch, index);
-    const kind = kindOf(this.topics[topic_index] ?? dead_letters_topic);
+    const kind = this.#destinations.kindOf(topic_index);
     if (kind === "dead_letter") {
       this.#dead_lettered += 1;
       this.#discarded += 1;
@@ -587,7 +544,7 @@ export class Outbox implements RecordSink {
     const { position } = batch;
     const label = { id: this.#takeId(), position, outcome: "dead_lettered" } as const;
     this.#settlement.hold(position);
-    this.#enqueue(batchOf(label, this.#dead_letters_index, key, letter));
+    this.#enqueue(batchOf(label, this.#destinations.dead_letters_index, key, letter));
   }
 
   #measure({ received_us }: Batch): void {
@@ -604,7 +561,7 @@ export class Outbox implements RecordSink {
 
   #encodeLetter(letter: DeadLetterRecord): Buffer {
     const payload = letter.payload.subarray(0, payload_bytes_max);
-    const schema_id = this.#requireSchemaId(this.#dead_letters_index);
+    const schema_id = this.#destinations.schemaId(this.#destinations.dead_letters_index);
     return encodeDeadLetter(schema_id, { ...letter, payload });
   }
 
@@ -641,17 +598,6 @@ export class Outbox implements RecordSink {
     this.#next_id += 1;
     return id;
   }
-
-  #requireSchemaId(topic_index: number): number {
-    const id = this.#schema_ids[topic_index];
-    if (id === undefined) throw this.#unprepared(this.topics[topic_index] ?? "an unknown topic");
-    return id;
-  }
-
-  #unprepared(destination: string): Error {
-    const why = this.#schema_ids.length === 0 ? "schema ids are not known yet" : "it has no topic";
-    return new Error(`Cannot take a record for ${destination}: ${why}`);
-  }
 }
 
 function withDefaults(options: OutboxOptions): Required<OutboxOptions> {
@@ -666,15 +612,6 @@ function withDefaults(options: OutboxOptions): Required<OutboxOptions> {
     disk_free_min: 0,
   };
   return { ...defaults, ...options };
-}
-
-function keyOf({ keys }: Destination, trade: Trade): Buffer {
-  const kept = keys.get(trade.native_symbol);
-  if (kept !== undefined) return kept;
-  if (keys.size >= keys_kept_max) keys.clear();
-  const key = Buffer.from(recordKey(trade.exchange, trade.native_symbol));
-  keys.set(trade.native_symbol, key);
-  return key;
 }
 
 /** A trade that is larger than a whole batch may be. */

@@ -194,8 +194,7 @@ export async function fillSpill(chaos: Chaos): Promise<void> {
   await Bun.sleep(chaos.away_ms);
   await broker.start();
   await acknowledgedAll(feed);
-  await conclude(chaos, feed, accounts);
-  const { events } = await chaos.ground.readTopics();
+  const { events } = await conclude(chaos, feed, accounts);
   const gaps = events.filter(({ event }) => event === "gap_opened");
   expect(new Set(gaps.map(({ exchange }) => exchange)).size).toBe(chaos.ground.exchanges.length);
 }

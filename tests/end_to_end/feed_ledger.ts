@@ -20,8 +20,6 @@ export interface Account {
   readonly differences: readonly string[];
   /** Trades, each once. */
   readonly trades_count: number;
-  /** Records of trades that are there again: sent twice around a crash. */
-  readonly repeats_count: number;
   /** Symbols of exchanges. */
   readonly markets_count: number;
   /** Records of trades whose frame is not in Kafka. */
@@ -61,7 +59,6 @@ export async function accountOf(
   return {
     differences: differences.slice(0, shown_max),
     trades_count,
-    repeats_count: trades.length - trades_count,
     frameless: [...frameless].map(({ message_id, connection_id, frame_sequence }) =>
       [message_id, connection_id, frame_sequence].join(" "),
     ),
