@@ -9,6 +9,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { globSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { spawnPort } from "../../../actors/port/port.ts";
 import { afterOnHost } from "../../../actors/port/timers.ts";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { kafkaPort } from "../../../actors/producer/port.ts";
@@ -115,6 +116,7 @@ function startPort(outbox: Outbox, settings: Settings) {
     cluster: clusterOf(settings),
     data_dir: folder.path,
     node: "node",
+    spawn: spawnPort,
     log,
     after: afterOnHost,
     random: Math.random,
