@@ -87,7 +87,7 @@ export class CrashPoints {
     if (this.#calls_to_kill > 0) return perform();
     const death = this.#random.chance(power_cut_share) ? "power_cut" : "kill";
     const is_performed = this.#random.chance(0.5);
-    if (is_performed) perform();
+    if (is_performed) forget(perform());
     this.#note(`${death} ${is_performed ? "after" : "before"} ${what}`);
     this.#die(death);
     throw new ProcessDead(what);
@@ -96,4 +96,9 @@ export class CrashPoints {
   #next(every: readonly [number, number] | null): number {
     return every === null ? Number.POSITIVE_INFINITY : Math.ceil(this.#random.magnitude(...every));
   }
+}
+
+/** What a call of the dead comes to is nobody's business, a refusal included. */
+function forget(result: unknown): void {
+  if (result instanceof Promise) result.catch(() => {});
 }

@@ -69,8 +69,9 @@ const symbols: Readonly<Record<string, readonly string[]>> = {
 export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed).fork("scenario");
   const settings = settingsOf(random.fork("settings"));
-  const faults_s = random.between(8, 25);
+  const faults_s = random.between(8, 22);
   const has = (probability: number) => random.chance(probability);
+  const anyDay = () => random.between(1, 300) * 86_400;
   const spells = (count_max: number, for_s: readonly [number, number]) =>
     Array.from({ length: random.integer(1, count_max) }, () => ({
       at_s: random.between(0, faults_s),
@@ -78,8 +79,8 @@ export function scenarioOf(seed: number): Scenario {
     }));
   return {
     seed,
-    // Another day of the simulator's trades for each seed.
-    started_us: epoch_us + Math.floor(random.between(1, 300) * 86_400) * 1_000_000,
+    // Mostly markets that are young, as a page of a thousand trades costs more than all else.
+    started_us: epoch_us + Math.floor(has(0.85) ? random.between(30, 200) : anyDay()) * 1_000_000,
     settings,
     outbox: {
       memory_bytes_max: random.pick([2 ** 13, 2 ** 15, 2 ** 17, 2 ** 25]),

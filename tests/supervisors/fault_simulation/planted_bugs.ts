@@ -14,10 +14,14 @@ import { monotonicMs } from "../../../supervisors/effects.ts";
 import type { Tampering } from "../../../supervisors/fault_simulation/simulated_process.ts";
 import type { FeedMemory } from "../../../supervisors/feed_memory.ts";
 
-/** By what is wrong; `says`: how the first seed that finds it puts it. */
-export const planted_bugs: Readonly<
-  Record<string, { readonly tamper: Tampering; readonly says: RegExp }>
-> = {
+/** A bug: how it is planted, and what a run says that finds it. */
+export interface PlantedBug {
+  readonly tamper: Tampering;
+  readonly says: RegExp;
+}
+
+/** By what is wrong. */
+export const planted_bugs: Readonly<Record<string, PlantedBug>> = {
   "a cursor is written before the acknowledgement": {
     says: /confirmed through|not in Kafka/,
     tamper: {

@@ -6,18 +6,22 @@
 
 import { expect, test } from "bun:test";
 import { runSeed } from "../../../supervisors/fault_simulation/run.ts";
-import type { Tampering } from "../../../supervisors/fault_simulation/simulated_process.ts";
-import { planted_bugs } from "./planted_bugs.ts";
+import { type PlantedBug, planted_bugs } from "./planted_bugs.ts";
 
 const seeds_max = 1_000;
 
-/** What the first seed says that finds the bug; null where none does. */
-function found(tamper: Tampering): string | null {
+/**
+ * What the first seed says that finds the bug by its name. One may find it by what follows from it,
+ * such as a port that gives up; null where none finds it at all.
+ */
+function found({ says, tamper }: PlantedBug): string | null {
+  let other: string | null = null;
   for (let seed = 1; seed <= seeds_max; seed += 1) {
     const { violation } = runSeed(seed, tamper);
-    if (violation !== null) return violation;
+    if (violation !== null && says.test(violation)) return violation;
+    other ??= violation;
   }
-  return null;
+  return other;
 }
 
 test("at least eight bugs are planted", () => {
@@ -26,8 +30,8 @@ test("at least eight bugs are planted", () => {
 
 test.each(Object.entries(planted_bugs))(
   "found: %s",
-  (_, { tamper, says }) => {
-    expect(found(tamper)).toMatch(says);
+  (_, bug) => {
+    expect(found(bug)).toMatch(bug.says);
   },
   300_000,
 );
