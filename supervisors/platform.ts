@@ -12,7 +12,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chooseFreePort, isPortFree } from "../actors/port/free_port.ts";
 import { endLeftovers } from "../actors/port/leftovers.ts";
-import type { Outbox } from "../actors/producer/outbox.ts";
+import { Outbox } from "../actors/producer/outbox.ts";
 import {
   bytesFree,
   lockDataDirectory,
@@ -33,7 +33,7 @@ import type { Ports, Simulation, TreeParts } from "./ground.ts";
 import { hostEffects, openHostStores } from "./host_effects.ts";
 import { purposeOf, type StartOptions } from "./start_options.ts";
 import { type ChildExit, type ChildSpec, startTree, type Tree } from "./supervisor.ts";
-import { makeOutbox, plantTree } from "./tree.ts";
+import { outboxOptions, plantTree } from "./tree.ts";
 
 /** Signals that follow one another within this time are one: `bun run` repeats the group's. */
 const repeated_signal_ms = 1_000;
@@ -91,7 +91,7 @@ async function runLocked(run: PlatformRun): Promise<number> {
   const effects = hostEffects(settings.data_dir);
   const is_fed = options.role !== "lake";
   const stores = is_fed ? openHostStores(settings.data_dir, effects, log) : null;
-  const outbox = makeOutbox(settings, effects, stores?.spill ?? null);
+  const outbox = new Outbox(outboxOptions(settings, effects, stores?.spill ?? null));
   const memory = stores === null ? null : openMemory(run, { outbox, effects, ports, stores });
   const token = statusToken(settings);
   const { signal } = controller;

@@ -11,7 +11,7 @@
 
 import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../actors/broker/broker.ts";
-import { Outbox } from "../actors/producer/outbox.ts";
+import type { OutboxOptions } from "../actors/producer/outbox.ts";
 import type { SpillStore } from "../actors/producer/spill.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
 import { type RegistryAccess, registerSchemas } from "../actors/registry/client.ts";
@@ -39,16 +39,16 @@ import { type ChildSpec, type SupervisorSpec, supervisorChild } from "./supervis
 const spark_start_ms_max = 300_000;
 
 /**
- * Makes the outbox that every incarnation of producer and port works on.
+ * The outbox that every incarnation of producer and port works on, as settings want it.
  *
  * @param spill Where records wait on disk; null where none can.
  */
-export function makeOutbox(
+export function outboxOptions(
   settings: Settings,
   effects: Pick<Effects, "now_us" | "monotonic_ns">,
   spill: SpillStore | null,
-): Outbox {
-  return new Outbox({
+): OutboxOptions {
+  return {
     exchanges: settings.exchanges.map(({ exchange }) => exchange),
     flush_count: settings.flush_count,
     flush_ms: settings.flush_ms,
@@ -58,7 +58,7 @@ export function makeOutbox(
     spill,
     now_ms: () => monotonicMs(effects),
     now_us: effects.now_us,
-  });
+  };
 }
 
 /** Makes the tree. */

@@ -12,6 +12,7 @@
 
 import { decimalText, withDecimals, withoutTrailingZeros } from "./digits.ts";
 import type { Instrument } from "./instruments.ts";
+import { mix } from "./mix.ts";
 import { epoch_us, type Market, type SimulatedTrade } from "./trade.ts";
 
 const trades_per_block = 64;
@@ -170,15 +171,6 @@ function digitsOf(instrument: Instrument): (units: number, decimals: number) => 
 function uniform(salt: number, key: number, lane: number): number {
   const high = Math.floor(key / 4_294_967_296);
   return mix(mix(mix(salt ^ Math.imul(lane, 0x9e3779b9)) ^ key) ^ high) / 4_294_967_296;
-}
-
-/** A bijection of 32 bits in which every input bit moves every output bit. */
-function mix(value: number): number {
-  let bits = value ^ (value >>> 16);
-  bits = Math.imul(bits, 0x21f0aaad);
-  bits ^= bits >>> 15;
-  bits = Math.imul(bits, 0x735a2d97);
-  return (bits ^ (bits >>> 15)) >>> 0;
 }
 
 function hashText(text: string, seed: number): number {

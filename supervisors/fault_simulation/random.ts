@@ -5,6 +5,8 @@
  * @module
  */
 
+import { mix } from "../../actors/simulator/mix.ts";
+
 /** A stream of numbers. */
 export class Random {
   #state: number;
@@ -62,13 +64,4 @@ export class Random {
   some<Item>(items: readonly Item[], probability: number): readonly Item[] {
     return items.filter(() => this.chance(probability));
   }
-}
-
-/** A bijection of 32 bits in which every input bit moves every output bit. */
-function mix(value: number): number {
-  let bits = value ^ (value >>> 16);
-  bits = Math.imul(bits, 0x21f0aaad);
-  bits ^= bits >>> 15;
-  bits = Math.imul(bits, 0x735a2d97);
-  return (bits ^ (bits >>> 15)) >>> 0;
 }

@@ -24,6 +24,7 @@ import { type FeedMemory, type FeedStores, openFeedMemory } from "../feed_memory
 import { feed } from "../feed_tree.ts";
 import { part_intensity } from "../ground.ts";
 import { startTree, type Tree } from "../supervisor.ts";
+import { outboxOptions } from "../tree.ts";
 import { CrashPoints, type Death, type Hits, ProcessDead } from "./crash_points.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
@@ -229,18 +230,9 @@ export class SimulatedProcess implements Life {
     const { ledger, tamper, world } = this.#surroundings;
     const outbox = new WatchedOutbox(
       {
+        ...outboxOptions(settings, effects, spill),
         ...this.#surroundings.outbox,
-        exchanges: settings.exchanges.map(({ exchange }) => exchange),
-        flush_count: settings.flush_count,
-        flush_ms: settings.flush_ms,
-        buffer_bytes_max: settings.buffer_bytes_max,
-        spill_bytes_max: settings.spill_bytes_max,
-        disk_free_min: settings.disk_free_min,
-        spill,
         batch_bytes_max,
-
-        now_ms: () => monotonicMs(effects),
-        now_us: effects.now_us,
       },
       { ledger, world, life: this },
     );

@@ -10,7 +10,7 @@ import { mkdirSync } from "node:fs";
 import { fromCallback } from "xstate";
 import { exchanges } from "../../actors/exchanges/mod.ts";
 import type { Incarnation, Stop } from "../../actors/messages.ts";
-import type { Outbox } from "../../actors/producer/outbox.ts";
+import { Outbox } from "../../actors/producer/outbox.ts";
 import { createLog } from "../../actors/settings/log.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
 import { openFeedMemory } from "../../supervisors/feed_memory.ts";
@@ -18,7 +18,7 @@ import { feed } from "../../supervisors/feed_tree.ts";
 import type { FeedGround } from "../../supervisors/ground.ts";
 import { hostEffects, openHostStores } from "../../supervisors/host_effects.ts";
 import { type ChildSpec, startTree, supervisorChild } from "../../supervisors/supervisor.ts";
-import { makeOutbox } from "../../supervisors/tree.ts";
+import { outboxOptions } from "../../supervisors/tree.ts";
 
 /** Acknowledges every batch in the next turn of the loop. */
 const countingPort = fromCallback<Stop, { incarnation: Incarnation; outbox: Outbox }>(
@@ -52,7 +52,7 @@ function replanted(spec: ChildSpec, replace: (spec: ChildSpec) => ChildSpec): Ch
 const settings = readSettings(process.env, exchanges);
 mkdirSync(settings.data_dir, { recursive: true });
 const effects = hostEffects(settings.data_dir);
-const outbox = makeOutbox(settings, effects, null);
+const outbox = new Outbox(outboxOptions(settings, effects, null));
 outbox.setSchemaIds(Object.fromEntries(outbox.topics.map((topic, index) => [topic, index + 1])));
 const log = createLog({
   format: "text",

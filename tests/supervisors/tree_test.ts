@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { fromCallback, SimulatedClock } from "xstate";
 import { exchanges } from "../../actors/exchanges/mod.ts";
 import type { Stop } from "../../actors/messages.ts";
+import { Outbox } from "../../actors/producer/outbox.ts";
 import { createLog } from "../../actors/settings/log.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
 import { openFeedMemory } from "../../supervisors/feed_memory.ts";
@@ -24,7 +25,7 @@ import {
   startTree,
   supervisorChild,
 } from "../../supervisors/supervisor.ts";
-import { makeOutbox, plantTree } from "../../supervisors/tree.ts";
+import { outboxOptions, plantTree } from "../../supervisors/tree.ts";
 
 const data_dir = mkdtempSync(join(tmpdir(), "k2-tree-"));
 afterAll(() => rmSync(data_dir, { recursive: true, force: true }));
@@ -75,7 +76,7 @@ function plant(
     exchanges,
   );
   const effects = { ...hostEffects(data_dir), now_us: () => 0, monotonic_ns: () => 0 };
-  const outbox = makeOutbox(settings, effects, null);
+  const outbox = new Outbox(outboxOptions(settings, effects, null));
   const memory = openFeedMemory({
     feeding,
     settings,
