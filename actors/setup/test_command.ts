@@ -20,7 +20,7 @@ export const run: Run = (invocation) =>
   runTests(invocation, {
     before: runChecks,
     suitesOf: ({ unit, python, end_to_end }) => [
-      bunSuite("unit", { files: unit, test_ms_max: 30_000, timeout_ms: 10 * minute_ms }),
+      bunSuite("unit", { files: unit, test_ms_max: 30_000, timeout_ms: 20 * minute_ms }),
       pytestSuite(python),
       bunSuite("end_to_end", {
         files: end_to_end,
