@@ -129,6 +129,9 @@ function recallSpilled(
     log.error(`${damaged} records that waited on disk are damaged: they are fetched again`);
   }
   if (found.length === 0) return;
+  const records = found.reduce((sum, { count }) => sum + count, 0);
+  // Said before they are read: a million takes a quarter of a minute.
+  log.info(`${records} records of an earlier start wait on disk: they go to Kafka first`);
   const all = exchanges.flatMap(({ continuities }) => [...continuities.values()]);
   const by_key = new Map(all.map((one) => [recordKey(one.exchange, one.native_symbol), one]));
   for (const { id } of found) {
@@ -136,8 +139,6 @@ function recallSpilled(
       if (isTradesTopic(topics[topic_index] ?? "")) recall(by_key, decodeTrade(value));
     }
   }
-  const records = found.reduce((sum, { count }) => sum + count, 0);
-  log.info(`${records} records of an earlier start wait on disk: they go to Kafka first`);
 }
 
 function recall(
