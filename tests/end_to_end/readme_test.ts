@@ -25,11 +25,13 @@ interface Running {
   text(): string;
   stdout(): string;
   signal(signal: NodeJS.Signals): void;
+  /** Ends it and all that it has started. */
+  endGroup(): void;
   readonly exited: Promise<number>;
 }
 
 afterAll(() => {
-  for (const { signal } of running) signal("SIGKILL");
+  for (const { endGroup } of running) endGroup();
   simulated[Symbol.dispose]();
   live[Symbol.dispose]();
 });
@@ -145,6 +147,8 @@ function launch(command: string, variables: Readonly<Record<string, string>>): R
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    // A group of its own: npx ends without what it has started.
+    detached: true,
   });
   let stdout = "";
   let text = "";
@@ -163,10 +167,20 @@ function launch(command: string, variables: Readonly<Record<string, string>>): R
     text: () => text,
     stdout: () => stdout,
     signal: (signal) => child.kill(signal),
+    endGroup: () => endGroup(child.pid),
     exited: child.exited,
   };
   running.push(launched);
   return launched;
+}
+
+/** Ends a command and all that it has started; most have ended by then. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nothing is left of it.
+  }
 }
 
 /** Runs a command to its end, which has to be a good one, and gives its stdout. */
