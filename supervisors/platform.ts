@@ -291,7 +291,9 @@ function keepOnDisk(outbox: Outbox, log: Log): void {
     if (outbox.is_empty || !outbox.storeAll()) return;
     log.info("What Kafka has not acknowledged waits on disk for the next start");
   } catch (error) {
-    log.warn(`What Kafka has not acknowledged is fetched again by the next start: ${error}`);
+    log.warn(
+      `What Kafka has not acknowledged is fetched again by the next start: ${reasonOf(error)}`,
+    );
   }
 }
 

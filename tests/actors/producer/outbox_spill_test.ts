@@ -7,7 +7,6 @@
 
 import { afterAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { recordsOf } from "../../../actors/producer/batch.ts";
 import { type Attachment, Outbox, type OutboxOptions } from "../../../actors/producer/outbox.ts";
 import type { SpillStore } from "../../../actors/producer/spill.ts";
@@ -21,16 +20,11 @@ import {
 } from "../../../schemas/mod.ts";
 import { frameOf, tradeOf } from "./records.ts";
 import { temporaryFolder } from "./rig.ts";
-import { openRefusingSpill } from "./spill_rig.ts";
+import { openRefusingSpill, spillPaths } from "./spill_rig.ts";
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
-let files = 0;
-
-function newPath(): string {
-  files += 1;
-  return join(folder.path, `spill${files}.db`);
-}
+const newPath = spillPaths(folder.path);
 
 function createOutbox(spill: SpillStore | null, options: Partial<OutboxOptions> = {}): Outbox {
   const outbox = new Outbox({

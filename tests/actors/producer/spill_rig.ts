@@ -1,11 +1,21 @@
 /**
- * The real spill in a folder, with a disk that refuses when it is told to.
+ * The real spill in a folder, in files of its own, with a disk that refuses when it is told to.
  *
  * @module
  */
 
+import { join } from "node:path";
 import type { SpillStore } from "../../../actors/producer/spill.ts";
 import { openSpillStore } from "../../../actors/producer/spill_store.ts";
+
+/** Names files for spills in a folder, each another one. */
+export function spillPaths(folder: string): () => string {
+  let files = 0;
+  return () => {
+    files += 1;
+    return join(folder, `spill${files}.db`);
+  };
+}
 
 /** A spill whose writes and removals fail while `refuses` says so. */
 export function openRefusingSpill(path: string) {

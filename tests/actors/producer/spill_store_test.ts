@@ -18,15 +18,11 @@ import { join } from "node:path";
 import { openSpillStore } from "../../../actors/producer/spill_store.ts";
 import { FailureError } from "../../../actors/settings/exit.ts";
 import { temporaryFolder } from "./rig.ts";
+import { spillPaths } from "./spill_rig.ts";
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
-let files = 0;
-
-function newPath(): string {
-  files += 1;
-  return join(folder.path, `spill${files}.db`);
-}
+const newPath = spillPaths(folder.path);
 
 function entryOf(id: number, bytes = 100) {
   return { id, count: id, outcome: "acknowledged" as const, packet: Buffer.alloc(bytes, id) };
