@@ -21,7 +21,13 @@ import type { Settings } from "../actors/settings/settings.ts";
 import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simulator_port.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
-import { dead_letters_topic, schemasByTopic, tradesTopic } from "../schemas/mod.ts";
+import {
+  dead_letters_topic,
+  events_topic,
+  framesTopic,
+  schemasByTopic,
+  tradesTopic,
+} from "../schemas/mod.ts";
 import { type Effects, monotonicMs } from "./effects.ts";
 import { feed } from "./feed_tree.ts";
 import {
@@ -252,6 +258,8 @@ function sparkConfig({ settings, cluster, registry, root }: Ground): SparkConfig
     bootstrap_servers: cluster.brokers,
     kafka_options: javaClientOptions(settings.kafka.properties, readPem),
     trade_topics: settings.exchanges.map(({ exchange }) => tradesTopic(exchange)),
+    frame_topics: settings.exchanges.map(({ exchange }) => framesTopic(exchange)),
+    event_topic: events_topic,
     dead_letter_topic: dead_letters_topic,
     schema_registry_url: registry.url,
     schema_registry_username: registry.login?.username ?? null,

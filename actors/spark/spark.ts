@@ -20,6 +20,8 @@ export interface SparkConfig {
   /** Kafka client options of Java's kind (`security.protocol`, `sasl.jaas.config`). Secret. */
   readonly kafka_options: Readonly<Record<string, string>>;
   readonly trade_topics: readonly string[];
+  readonly frame_topics: readonly string[];
+  readonly event_topic: string;
   readonly dead_letter_topic: string;
   readonly schema_registry_url: string;
   readonly schema_registry_username: string | null;

@@ -33,6 +33,9 @@ class Config:
     temp_dir: str
     #: The folder with Spark's staged jars.
     jars_dir: str
+    #: Topics of verbatim frames, all read by one query; none: frames stay out of the lake.
+    frame_topics: tuple[str, ...] = ()
+    event_topic: str = "market.crypto.events"
     dead_letter_topic: str = "market.crypto.dead_letters"
     #: Further Kafka client properties, with or without Spark's prefix `kafka.`. Secret.
     kafka_options: dict[str, str] = field(default_factory=dict)
@@ -66,8 +69,9 @@ def parse_config(line: str) -> Config:
         raise ValueError("The first line of stdin must be a JSON object")
     known = {name.name for name in fields(Config)}
     given = {name: value for name, value in values.items() if name in known and value is not None}
-    if isinstance(given.get("trade_topics"), list):
-        given["trade_topics"] = tuple(given["trade_topics"])
+    for name in ("trade_topics", "frame_topics"):
+        if isinstance(given.get(name), list):
+            given[name] = tuple(given[name])
     try:
         config = Config(**given)
     except TypeError as error:

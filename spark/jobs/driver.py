@@ -40,10 +40,19 @@ from refine import Refinery
 from registry import SchemaRegistry
 from session import jvm, open_session
 from single import hold, wait_for_earlier_driver
-from tables import BRONZE_DEAD_LETTERS, BRONZE_TRADES, definitions
+from tables import (
+    BRONZE_DEAD_LETTERS,
+    BRONZE_EVENTS,
+    BRONZE_FRAMES,
+    BRONZE_TRADES,
+    definitions,
+)
 
 HEARTBEAT_S = 5
-#: Dead letters are rare and nobody waits for them; a longer trigger leaves the machine free.
+#: Triggers of Bronze's queries, in trades' triggers. Nobody waits for dead letters and frames, and
+#: confirmations come every five seconds; a longer trigger leaves the machine free.
+EVENT_TRIGGERS = 2
+FRAME_TRIGGERS = 5
 DEAD_LETTER_TRIGGERS = 5
 #: How often the refining query looks for what Bronze has taken in.
 REFINE_TRIGGER = "250 milliseconds"
@@ -112,6 +121,8 @@ class Driver:
             ca=config.schema_registry_ca,
         )
         trades = BronzeQuery(session, config, BRONZE_TRADES, config.trade_topics)
+        events = BronzeQuery(session, config, BRONZE_EVENTS, [config.event_topic])
+        frames = BronzeQuery(session, config, BRONZE_FRAMES, config.frame_topics)
         letters = BronzeQuery(session, config, BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
         refinery = Refinery(session, registry, self._reach)
         progress = Progress(
@@ -125,6 +136,8 @@ class Driver:
         return (
             self._start_refine(session, refinery, progress),
             trades.start(config.trigger_seconds),
+            events.start(config.trigger_seconds * EVENT_TRIGGERS),
+            frames.start(config.trigger_seconds * FRAME_TRIGGERS),
             letters.start(config.trigger_seconds * DEAD_LETTER_TRIGGERS),
         )
 

@@ -8,14 +8,14 @@ a trade and one of `REASONS` for everything else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.avro.functions import from_avro
 
+from decoding import SCHEMA_ID, WriterSchemas, decoded
+from record_schema import trade_columns
 from statements import statement
-from trade_schema import is_readable, reader_schema, trade_columns
 
 #: Every reason a record can be quarantined for, in the order in which they are looked for.
 REASONS = (
@@ -34,17 +34,7 @@ REASONS = (
     "timestamp_in_future",
 )
 
-#: What a schema id is known to stand for: the schema's text, or None if the registry has none.
-WriterSchemas = Mapping[int, str | None]
-
 _POSITION = ("topic", "partition", "offset", "kafka_timestamp", "value")
-
-#: The header of Confluent's wire format: a zero byte and the schema's id in four bytes.
-_SCHEMA_ID = """
-  CASE WHEN length(value) >= 5 AND substring(value, 1, 1) = X'00'
-       THEN CAST(conv(hex(substring(value, 2, 4)), 16, 10) AS BIGINT) END AS schema_id
-"""
-_BODY = "substring(value, 6, length(value) - 5)"
 
 
 def outcomes(records: DataFrame, writers: WriterSchemas) -> DataFrame:
@@ -65,12 +55,12 @@ def outcomes(records: DataFrame, writers: WriterSchemas) -> DataFrame:
     any_missing = " OR ".join(f"`{name}` IS NULL" for name in names)
     with_schema = [schema_id for schema_id, text in writers.items() if text is not None]
     return (
-        records.selectExpr(*_POSITION, _SCHEMA_ID)
+        records.selectExpr(*_POSITION, SCHEMA_ID)
         .select(
             *(*_POSITION, "schema_id"),
             (_is_one_of(writers) | F.col("schema_id").isNull()).alias("is_decided"),
             _is_one_of(with_schema).alias("has_schema"),
-            _trade(writers).alias("trade"),
+            decoded("trade", writers).alias("trade"),
         )
         .selectExpr(*_POSITION, "schema_id", "is_decided", "has_schema", "trade.*")
         .selectExpr(*kept, "has_schema", *_PARTS)
@@ -99,15 +89,3 @@ _PARTS = (
 
 def _is_one_of(schema_ids: Collection[int]) -> Column:
     return F.coalesce(F.col("schema_id").isin(*schema_ids), F.lit(False))
-
-
-def _trade(writers: WriterSchemas) -> Column:
-    """Decode by the writer's schema; NULL, or NULL in every field, where that cannot be done."""
-    options = {"mode": "PERMISSIVE", "avroSchema": reader_schema()}
-    nothing = from_avro(F.lit(None).cast("binary"), reader_schema(), options)
-    trade = F.when(F.lit(False), nothing)
-    for schema_id, text in writers.items():
-        if text is not None and is_readable(text):
-            decoded = from_avro(F.expr(_BODY), text, options)
-            trade = trade.when(F.col("schema_id") == schema_id, decoded)
-    return trade

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trade_schema import Column, trade_columns
+from record_schema import Column, field_docs, trade_columns
 
 CATALOG = "lake"
 NAMESPACES = ("bronze", "silver", "gold")
@@ -39,6 +39,68 @@ _QUARANTINE: tuple[Column, ...] = (
     *_KAFKA_POSITION,
     ("reason", "STRING", "Why the record is not a valid trade: a code from a closed list."),
     ("value", "BINARY", "Kafka value, untouched."),
+)
+
+_FRAME = {**field_docs("frame_batch"), **field_docs("frame_batch", "frames")}
+
+_FRAMES: tuple[Column, ...] = (
+    ("exchange", "STRING", _FRAME["exchange"]),
+    ("connection_id", "STRING", _FRAME["connection_id"]),
+    ("url", "STRING", _FRAME["url"]),
+    ("frame_sequence", "BIGINT", _FRAME["frame_sequence"]),
+    ("direction", "STRING", _FRAME["direction"]),
+    ("kind", "STRING", _FRAME["kind"]),
+    ("request", "STRING", _FRAME["request"]),
+    ("received_us", "TIMESTAMP", _FRAME["received_us"]),
+    ("received_monotonic_ns", "BIGINT", _FRAME["received_monotonic_ns"]),
+    ("frame", "STRING", "Verbatim, as text; what is not UTF-8 in it stands as U+FFFD."),
+    *_KAFKA_POSITION,
+)
+
+_EVENT = field_docs("event")
+_RANGES = "ARRAY<STRUCT<from_id: BIGINT, to_id: BIGINT>>"
+
+_GAPS: tuple[Column, ...] = (
+    ("gap_id", "STRING", _EVENT["gap_id"]),
+    ("exchange", "STRING", _EVENT["exchange"]),
+    ("native_symbol", "STRING", "The exchange's own name of the market; NULL: of all markets."),
+    (
+        "state",
+        "STRING",
+        "open; filled; absent: the exchange never had these ids; unfillable: it had them and can"
+        " no longer give them.",
+    ),
+    ("from_id", "BIGINT", "First missing trade id."),
+    ("to_id", "BIGINT", _EVENT["to_id"]),
+    ("from_timestamp", "TIMESTAMP", "Exchange time of the trade before the gap."),
+    ("to_timestamp", "TIMESTAMP", _EVENT["to_timestamp"]),
+    ("remaining", _RANGES, _EVENT["remaining"]),
+    ("absent", _RANGES, _EVENT["absent"]),
+    ("unfillable", _RANGES, _EVENT["unfillable"]),
+    ("found_by", "STRING", _EVENT["found_by"]),
+    ("reason", "STRING", "Why it ended as it did, where there is more to say than its state."),
+    ("opened_timestamp", "TIMESTAMP", "When we first noticed it, UTC."),
+    ("ended_timestamp", "TIMESTAMP", "When we noticed its end, UTC; NULL while it is open."),
+    ("event_timestamp", "TIMESTAMP", "Of the event that this row is as of, UTC."),
+)
+
+_SESSIONS: tuple[Column, ...] = (
+    ("connection_id", "STRING", _EVENT["connection_id"]),
+    ("exchange", "STRING", _EVENT["exchange"]),
+    ("url", "STRING", _EVENT["url"]),
+    ("state", "STRING", "open or closed. One whose process was killed stays open."),
+    ("opened_timestamp", "TIMESTAMP", "When it was opened, UTC."),
+    ("closed_timestamp", "TIMESTAMP", "When it was closed, UTC; NULL while it is open."),
+    ("reason", "STRING", "Why it was closed."),
+)
+
+_COVERAGE: tuple[Column, ...] = (
+    ("exchange", "STRING", _EVENT["exchange"]),
+    ("native_symbol", "STRING", _EVENT["native_symbol"]),
+    ("from_id", "BIGINT", "First trade id that is covered: from here on every hole is a gap."),
+    ("from_timestamp", "TIMESTAMP", "Exchange time of that trade."),
+    ("confirmed_id", "BIGINT", _EVENT["through_id"]),
+    ("confirmed_timestamp", "TIMESTAMP", _EVENT["through_timestamp"]),
 )
 
 _GOLD_TRADES: tuple[Column, ...] = (
@@ -78,6 +140,7 @@ class Table:
     #: What one row is.
     grain: str
     columns: tuple[Column, ...]
+    #: Partition transforms as SQL has them; empty: not partitioned.
     partitioned_by: str
 
     @property
@@ -93,6 +156,12 @@ class Table:
 
 BRONZE_TRADES = Table(
     "bronze.trades", "One Kafka record of a trade topic.", _BRONZE, "days(kafka_timestamp)"
+)
+BRONZE_FRAMES = Table(
+    "bronze.frames", "One Kafka record of a frames topic.", _BRONZE, "days(kafka_timestamp)"
+)
+BRONZE_EVENTS = Table(
+    "bronze.events", "One Kafka record of the topic of events.", _BRONZE, "days(kafka_timestamp)"
 )
 BRONZE_DEAD_LETTERS = Table(
     "bronze.dead_letters",
@@ -112,6 +181,17 @@ SILVER_QUARANTINE = Table(
     _QUARANTINE,
     "days(kafka_timestamp)",
 )
+SILVER_FRAMES = Table(
+    "silver.frames",
+    "One WebSocket message or REST page.",
+    _FRAMES,
+    "days(received_us)",
+)
+SILVER_GAPS = Table("silver.gaps", "One gap, in its current state.", _GAPS, "")
+SILVER_SESSIONS = Table("silver.sessions", "One session, in its current state.", _SESSIONS, "")
+SILVER_COVERAGE = Table(
+    "silver.coverage", "One (exchange, native_symbol), in its current state.", _COVERAGE, ""
+)
 GOLD_TRADES = Table(
     "gold.trades",
     "One trade: exactly one row for each message_id.",
@@ -127,9 +207,15 @@ GOLD_OHLCV = Table(
 
 TABLES = (
     BRONZE_TRADES,
+    BRONZE_FRAMES,
+    BRONZE_EVENTS,
     BRONZE_DEAD_LETTERS,
     SILVER_TRADES,
     SILVER_QUARANTINE,
+    SILVER_FRAMES,
+    SILVER_GAPS,
+    SILVER_SESSIONS,
+    SILVER_COVERAGE,
     GOLD_TRADES,
     GOLD_OHLCV,
 )
@@ -167,9 +253,9 @@ def _definition(table: Table) -> str:
         for name, sql_type, comment in table.columns
     )
     properties = ", ".join(f"{_text(name)} = {_text(value)}" for name, value in PROPERTIES.items())
+    partitioned = f"PARTITIONED BY ({table.partitioned_by})\n" if table.partitioned_by else ""
     return (
-        f"CREATE TABLE IF NOT EXISTS {table.path} (\n{columns}\n) USING iceberg\n"
-        f"PARTITIONED BY ({table.partitioned_by})\n"
+        f"CREATE TABLE IF NOT EXISTS {table.path} (\n{columns}\n) USING iceberg\n{partitioned}"
         f"COMMENT {_text(table.grain)}\nTBLPROPERTIES ({properties})"
     )
 

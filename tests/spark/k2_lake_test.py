@@ -36,9 +36,9 @@ def whole(lakes: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def test_every_table_is_there_by_its_name(whole: duckdb.DuckDBPyConnection) -> None:
     query = "SELECT table_schema || '.' || table_name FROM information_schema.tables ORDER BY 1"
     assert [name for (name,) in whole.execute(query).fetchall()] == [
-        *("bronze.dead_letters", "bronze.trades"),
-        *("gold.ohlcv", "gold.trades"),
-        *("silver.quarantine", "silver.trades"),
+        *("bronze.dead_letters", "bronze.events", "bronze.frames", "bronze.trades"),
+        *("gold.ohlcv", "gold.trades", "silver.coverage", "silver.frames", "silver.gaps"),
+        *("silver.quarantine", "silver.sessions", "silver.trades"),
     ]
 
 

@@ -17,9 +17,9 @@ from pyspark.sql import Row, SparkSession
 
 from avro_encoding import confluent, record
 from positions import Positions
+from record_schema import trade_schema
 from refine import Refined, Refinery
 from tables import BRONZE_TRADES, GOLD_OHLCV, GOLD_TRADES
-from trade_schema import trade_schema
 
 TOPIC = "trades"
 SCHEMA_ID = 7

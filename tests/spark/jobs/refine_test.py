@@ -15,10 +15,10 @@ import pytest
 
 from avro_encoding import confluent
 from lake import EXACT, MINUTE_US, NOON_US, SCHEMA_ID, Lake, encode, expected_bars, trade
+from record_schema import trade_schema
 from refine import BOUNDARIES
 from registry import RegistryUnavailableError
 from silver import REASONS
-from trade_schema import trade_schema
 
 
 class CutOffError(Exception):

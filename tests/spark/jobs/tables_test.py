@@ -6,8 +6,8 @@ Method: the real catalog after the definitions have run, compared with names wri
 from __future__ import annotations
 
 from lake import Lake
+from record_schema import trade_columns
 from tables import TABLES, definitions
-from trade_schema import trade_columns
 
 KAFKA = ["topic", "partition", "offset", "kafka_timestamp"]
 TRADE = [
@@ -17,9 +17,28 @@ TRADE = [
 ]
 COLUMNS = {
     "bronze.trades": [*KAFKA, "key", "value"],
+    "bronze.frames": [*KAFKA, "key", "value"],
+    "bronze.events": [*KAFKA, "key", "value"],
     "bronze.dead_letters": [*KAFKA, "key", "value"],
     "silver.trades": [*TRADE, "quote_quantity", *KAFKA],
     "silver.quarantine": [*KAFKA, "reason", "value"],
+    "silver.frames": [
+        *("exchange", "connection_id", "url", "frame_sequence", "direction", "kind", "request"),
+        *("received_us", "received_monotonic_ns", "frame", *KAFKA),
+    ],
+    "silver.gaps": [
+        *("gap_id", "exchange", "native_symbol", "state", "from_id", "to_id", "from_timestamp"),
+        *("to_timestamp", "remaining", "absent", "unfillable", "found_by", "reason"),
+        *("opened_timestamp", "ended_timestamp", "event_timestamp"),
+    ],
+    "silver.sessions": [
+        *("connection_id", "exchange", "url", "state", "opened_timestamp", "closed_timestamp"),
+        "reason",
+    ],
+    "silver.coverage": [
+        *("exchange", "native_symbol", "from_id", "from_timestamp", "confirmed_id"),
+        "confirmed_timestamp",
+    ],
     "gold.trades": [*TRADE, "quote_quantity", *KAFKA, "exchange_date", "exchange_hour"],
     "gold.ohlcv": [
         *("exchange", "symbol", "native_symbol", "interval", "window_start", "window_end"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from trade_schema import is_readable, reader_schema, trade_columns, trade_schema
+from record_schema import is_readable, reader_schema, trade_columns, trade_schema
 
 
 def changed(name: str, of: Any) -> str:
@@ -34,7 +34,7 @@ def test_every_field_is_a_column_with_its_type_and_its_doc() -> None:
 
 
 def test_the_reader_has_a_default_for_symbols_it_does_not_know() -> None:
-    side = next(f for f in json.loads(reader_schema())["fields"] if f["name"] == "side")
+    side = next(f for f in json.loads(reader_schema("trade"))["fields"] if f["name"] == "side")
 
     assert side["type"]["default"] == "UNKNOWN"
     assert side["type"]["symbols"] == ["BUY", "SELL", "UNKNOWN"]
@@ -43,8 +43,8 @@ def test_the_reader_has_a_default_for_symbols_it_does_not_know() -> None:
 def test_its_own_schema_and_one_with_fewer_fields_are_readable() -> None:
     fewer = {**trade_schema(), "fields": trade_schema()["fields"][:-1]}
 
-    assert is_readable(json.dumps(trade_schema()))
-    assert is_readable(json.dumps(fewer))
+    assert is_readable(json.dumps(trade_schema()), "trade")
+    assert is_readable(json.dumps(fewer), "trade")
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_its_own_schema_and_one_with_fewer_fields_are_readable() -> None:
 def test_a_type_that_avro_would_resolve_to_another_value_is_not_readable(
     name: str, of: Any
 ) -> None:
-    assert not is_readable(changed(name, of))
+    assert not is_readable(changed(name, of), "trade")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '"string"', '{"type":"object"}', 'syntax = "proto3";'])
 def test_what_is_no_avro_record_is_not_readable(text: str) -> None:
-    assert not is_readable(text)
+    assert not is_readable(text, "trade")
