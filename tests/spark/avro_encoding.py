@@ -1,7 +1,7 @@
 """Avro and Confluent's wire format, written out by hand.
 
 The tests encode without any of the libraries that the lake decodes with, so that both cannot be
-wrong in the same way. Only the types that TradeV3 needs.
+wrong in the same way. Only the types that our records need.
 """
 
 from __future__ import annotations
@@ -34,11 +34,15 @@ def decimal_bytes(value: str | Decimal, scale: int = SCALE) -> bytes:
 
 
 def _value(of: Any, value: Any) -> bytes:
+    if isinstance(of, list):
+        return _union(of, value)
     kind = of if isinstance(of, str) else of["type"]
     if kind == "long":
         return _long(value)
     if kind == "string":
         return _bytes(value.encode())
+    if of == "bytes":
+        return _bytes(value)
     if kind == "bytes":
         return _bytes(decimal_bytes(value, of["scale"]))
     if kind == "enum":
@@ -46,7 +50,20 @@ def _value(of: Any, value: Any) -> bytes:
     if kind == "map":
         items = b"".join(_bytes(k.encode()) + _value(of["values"], v) for k, v in value.items())
         return (_long(len(value)) + items if value else b"") + _long(0)
+    if kind == "array":
+        items = b"".join(_value(of["items"], item) for item in value)
+        return (_long(len(value)) + items if value else b"") + _long(0)
+    if kind == "record":
+        return record(of, value)
     raise NotImplementedError(kind)
+
+
+def _union(of: list[Any], value: Any) -> bytes:
+    """Encode a value of a type or null."""
+    (other,) = (each for each in of if each != "null")
+    if value is None:
+        return _long(of.index("null"))
+    return _long(of.index(other)) + _value(other, value)
 
 
 def _bytes(value: bytes) -> bytes:

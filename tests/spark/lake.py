@@ -18,7 +18,7 @@ from pyspark.sql import Row, SparkSession
 from avro_encoding import confluent, record
 from positions import Positions
 from record_schema import trade_schema
-from refine import Refined, Refinery
+from refine import OFFSETS_MAX, Refined, Refinery
 from tables import BRONZE_TRADES, GOLD_OHLCV, GOLD_TRADES
 
 TOPIC = "trades"
@@ -87,9 +87,11 @@ class Lake:
         self._offsets: dict[int, int] = {}
         self._schema = spark.table(BRONZE_TRADES.path).schema
 
-    def refinery(self, boundary: Callable[[str], None] = lambda _: None) -> Refinery:
+    def refinery(
+        self, boundary: Callable[[str], None] = lambda _: None, offsets_max: int = OFFSETS_MAX
+    ) -> Refinery:
         """Return what a start of the query makes."""
-        return Refinery(self.spark, self.registry, boundary)  # type: ignore[arg-type]
+        return Refinery(self.spark, self.registry, boundary, offsets_max)  # type: ignore[arg-type]
 
     def land(self, values: Iterable[bytes | None], partition: int = 0) -> list[Row]:
         """Append records to Bronze in one commit and return them."""
@@ -102,6 +104,10 @@ class Lake:
         frame = self.spark.createDataFrame(rows, self._schema)
         frame.coalesce(1).writeTo(BRONZE_TRADES.path).append()
         return frame.collect()
+
+    def skip(self, offsets: int, partition: int = 0) -> None:
+        """Leave out offsets, as if Kafka had lost them."""
+        self._offsets[partition] = self._offsets.get(partition, 0) + offsets
 
     def batch(self, rows: Iterable[Row]) -> Any:
         """Return rows of Bronze as the stream would hand them over."""
