@@ -171,7 +171,7 @@ function plant(
   },
 ): Tree {
   const { settings, token, stamp, ports, signal, effects, outbox, memory } = place;
-  const { role } = options;
+  const { role, accept_lost_offsets } = options;
   const status: ChildSpec = {
     id: "status",
     system_id: "status",
@@ -198,7 +198,8 @@ function plant(
   const cluster_id = stamp.kafka_cluster_id;
   const simulate = simulationOf(options);
   const parts = { role, simulate, settings, ports, cluster_id, root, log, status, signal };
-  const tree = startTree(plantTree({ ...parts, feeding, memory, outbox, effects }), {
+  const planted = plantTree({ ...parts, accept_lost_offsets, feeding, memory, outbox, effects });
+  const tree = startTree(planted, {
     now_ms: Date.now,
     signal,
     notify: (exit) => logExit(log, exit),

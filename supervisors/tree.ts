@@ -225,7 +225,9 @@ function topics(ground: Ground): ChildSpec {
 }
 
 function lake(ground: Ground): ChildSpec {
-  const { root, log, settings } = ground;
+  const { root, log, settings, effects } = ground;
+  // What was lost before this start is accepted once; what is lost later is another decision.
+  let accept_lost_offsets = ground.accept_lost_offsets;
   return supervisorChild({
     id: "lake",
     strategy: "one_for_one",
@@ -241,8 +243,14 @@ function lake(ground: Ground): ChildSpec {
           incarnation,
           root,
           data_dir: settings.data_dir,
-          config: sparkConfig(ground),
+          config: { ...sparkConfig(ground), accept_lost_offsets },
+          python: join(root, ".setup/python/bin/python"),
+          retention_ms: settings.kafka.retention_ms,
+          onServing: () => {
+            accept_lost_offsets = false;
+          },
           log,
+          after: effects.after,
         }),
         restart: "permanent",
         start_ms_max: spark_start_ms_max,
@@ -252,7 +260,12 @@ function lake(ground: Ground): ChildSpec {
   });
 }
 
-function sparkConfig({ settings, cluster, registry, root }: Ground): SparkConfig {
+function sparkConfig({
+  settings,
+  cluster,
+  registry,
+  root,
+}: Ground): Omit<SparkConfig, "accept_lost_offsets"> {
   const { data_dir } = settings;
   return {
     bootstrap_servers: cluster.brokers,

@@ -48,6 +48,8 @@ class Config:
     driver_memory: str = "1g"
     trigger_seconds: float = 2
     max_offsets_per_trigger: int = 100_000
+    #: Whether to go on without the offsets that Kafka has lost before they were read.
+    accept_lost_offsets: bool = False
     #: Name of a boundary in a batch at which the driver kills itself. Tests only.
     fault: str | None = None
 
@@ -87,6 +89,10 @@ def _check(config: Config) -> None:
         path = getattr(config, name)
         if not PurePath(path).is_absolute():
             raise ValueError(f'{name} is "{path}": it must be an absolute path')
+    if not isinstance(config.accept_lost_offsets, bool):
+        raise ValueError(
+            f"accept_lost_offsets is {config.accept_lost_offsets!r}: it must be true or false"
+        )
     for name in ("trigger_seconds", "max_offsets_per_trigger"):
         number = getattr(config, name)
         if isinstance(number, bool) or not isinstance(number, (int, float)) or number <= 0:

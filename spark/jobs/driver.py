@@ -2,8 +2,8 @@
 
 The first line of stdin is the configuration (see `config.py`), each later one a command;
 `{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go. What it
-says goes to stdout as JSON lines: `session`, `ready`, `progress`, `heartbeat`, `warning`, `failed`,
-`drained`.
+says goes to stdout as JSON lines: `session`, `ready`, `progress`, `working`, `heartbeat`,
+`offsets_lost`, `warning`, `failed`, `drained`.
 
 Ending is a kill of the JVM, on purpose. Every commit is one atomic step and every start asks the
 tables how far they are, so a process that dies anywhere loses nothing; to interrupt a running
@@ -37,6 +37,7 @@ from bronze import BronzeQuery
 from channel import Channel, now_text, one_line
 from config import Config, parse_config
 from frames import FRAMES, FrameRefinery, RefinedFrames, start_frames
+from losses import settle_losses
 from progress import REFINE, Follower, Progress
 from refine import Refinery
 from registry import SchemaRegistry
@@ -95,7 +96,7 @@ class Driver:
         self._channel.send("session", pid=os.getpid(), jvm_pid=self._jvm.pid, seconds=seconds)
         queries = self._start_queries(session)
         self._is_serving = True
-        self._channel.send("ready")
+        self._channel.send("ready", queries=[query.name for query in queries])
         self._serve(queries)
         del held
 
@@ -126,11 +127,20 @@ class Driver:
         events = BronzeQuery(session, config, BRONZE_EVENTS, [config.event_topic])
         frames = BronzeQuery(session, config, BRONZE_FRAMES, config.frame_topics)
         letters = BronzeQuery(session, config, BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
+        triggers = {trades: 1, events: EVENT_TRIGGERS, frames: FRAME_TRIGGERS}
+        triggers[letters] = DEAD_LETTER_TRIGGERS
+        asked_for = [query for query in triggers if query.topics]
+        held, startable = settle_losses(session, config, self._channel, registry, asked_for)
         refinery = Refinery(session, registry, self._reach, config.max_offsets_per_trigger)
-        frame_refinery = FrameRefinery(session, registry, self._warn)
+        frame_refinery = FrameRefinery(
+            session,
+            registry,
+            self._warn,
+            step=lambda: self._channel.send("working", query=FRAMES),
+        )
         progress = Progress(
             self._channel,
-            landed={query.name: query.positions for query in (trades, frames)},
+            bronze={query.name: query for query in asked_for},
             followers={
                 REFINE: Follower(trades.name, lambda: refinery.positions),
                 FRAMES: Follower(frames.name, lambda: frame_refinery.positions),
@@ -154,10 +164,7 @@ class Driver:
         return (
             self._start_refine(session, refinery, progress),
             start_frames(session, config, frame_refinery, frames_seconds, report_frames),
-            trades.start(config.trigger_seconds),
-            events.start(config.trigger_seconds * EVENT_TRIGGERS),
-            frames.start(frames_seconds),
-            letters.start(config.trigger_seconds * DEAD_LETTER_TRIGGERS),
+            *(query.start(config.trigger_seconds * triggers[query], held) for query in startable),
         )
 
     def _start_refine(
@@ -238,6 +245,7 @@ class Driver:
     def _reach(self, boundary: str) -> None:
         if boundary == self._config.fault:
             self._end(1)
+        self._channel.send("working", query=REFINE)
 
     def _warn(self, reason: str) -> None:
         self._channel.send("warning", reason=one_line(reason))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -13,13 +14,18 @@ from tables import Table
 _COMMIT_PROPERTY = f"spark.sql.iceberg.snapshot-property.{CONSUMED}"
 
 
+def iceberg_table(session: SparkSession, table: Table) -> Any:
+    """Return Iceberg's own object of a table, as it is now."""
+    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
+    return spark_tables.loadIcebergTable(session._jsparkSession, table.path)
+
+
 def consumed(session: SparkSession, table: Table) -> Positions | None:
     """Return the positions of the newest snapshot that has them, None if none has.
 
     Commits of maintenance carry none, so the search goes from the current snapshot to its parents.
     """
-    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
-    iceberg = spark_tables.loadIcebergTable(session._jsparkSession, table.path)
+    iceberg = iceberg_table(session, table)
     snapshot = iceberg.currentSnapshot()
     while snapshot is not None:
         text = snapshot.summary().get(CONSUMED)
