@@ -14,13 +14,13 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from config import Config
+from kafka_offsets import KafkaOffsets
 from positions import Positions, parse_positions, position
 from snapshots import reached
 from tables import Table
 
 #: Spark's number for the first offset that Kafka still holds.
 EARLIEST = -2
-ADMIN_TIMEOUT_S = 30
 
 
 class BronzeQuery:
@@ -29,6 +29,7 @@ class BronzeQuery:
     Args:
         session: the driver's session.
         config: where Kafka is, and where the checkpoint stands.
+        kafka: asks the same Kafka.
         table: the table to append to.
         topics: the topics to read. One that the query has read before stays in it: Spark takes a
             topic that is left out for lost data.
@@ -36,10 +37,16 @@ class BronzeQuery:
     """
 
     def __init__(
-        self, session: SparkSession, config: Config, table: Table, topics: Iterable[str]
+        self,
+        session: SparkSession,
+        config: Config,
+        kafka: KafkaOffsets,
+        table: Table,
+        topics: Iterable[str],
     ) -> None:
         self._session = session
         self._config = config
+        self._kafka = kafka
         self._table = table
         #: Name of the query, and of its folder among the checkpoints.
         self.name = table.name.replace(".", "_")
@@ -48,14 +55,15 @@ class BronzeQuery:
         self._is_continued = planned is not None
         #: Where the query goes on: next offset by topic and partition.
         self.positions = reached(session, table, {}) if planned is None else planned
-        self._topics = sorted({*topics, *self.positions})
+        #: The topics that it reads.
+        self.topics = sorted({*topics, *self.positions})
 
     def start(self, seconds: float) -> StreamingQuery:
         """Start the query with one batch every so many seconds."""
         starting = "earliest" if self._is_continued else self._starting_offsets()
         options = {
-            **_kafka_options(self._config),
-            "subscribe": ",".join(self._topics),
+            **{f"kafka.{name}": value for name, value in client_options(self._config).items()},
+            "subscribe": ",".join(self.topics),
             # Only looked at where there is no checkpoint.
             "startingOffsets": starting,
             "maxOffsetsPerTrigger": str(self._config.max_offsets_per_trigger),
@@ -80,23 +88,7 @@ class BronzeQuery:
     def _starting_offsets(self) -> str:
         if not self.positions:
             return "earliest"
-        return starting_offsets(self.positions, self._count_partitions())
-
-    def _count_partitions(self) -> dict[str, int]:
-        jvm = self._session._jvm
-        properties = jvm.java.util.Properties()
-        for name, value in _kafka_options(self._config).items():
-            properties.setProperty(name.removeprefix("kafka."), value)
-        admin = jvm.org.apache.kafka.clients.admin.AdminClient.create(properties)
-        try:
-            topics = jvm.java.util.ArrayList()
-            for topic in self._topics:
-                topics.add(topic)
-            found = admin.describeTopics(topics).allTopicNames()
-            described = found.get(ADMIN_TIMEOUT_S, jvm.java.util.concurrent.TimeUnit.SECONDS)
-            return {topic: described.get(topic).partitions().size() for topic in self._topics}
-        finally:
-            admin.close()
+        return starting_offsets(self.positions, self._kafka.partitions(self.topics))
 
 
 def starting_offsets(positions: Positions, partitions: Mapping[str, int]) -> str:
@@ -117,12 +109,10 @@ def starting_offsets(positions: Positions, partitions: Mapping[str, int]) -> str
     return json.dumps(offsets)
 
 
-def _kafka_options(config: Config) -> dict[str, str]:
-    prefixed = {
-        name if name.startswith("kafka.") else f"kafka.{name}": value
-        for name, value in config.kafka_options.items()
-    }
-    return {**prefixed, "kafka.bootstrap.servers": config.bootstrap_servers}
+def client_options(config: Config) -> dict[str, str]:
+    """Return the properties of Kafka's Java client. Secret."""
+    given = {n.removeprefix("kafka."): value for n, value in config.kafka_options.items()}
+    return {**given, "bootstrap.servers": config.bootstrap_servers}
 
 
 def _planned(session: SparkSession, checkpoint: str) -> Positions | None:

@@ -25,19 +25,20 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from bronze import BronzeQuery
+from bronze import BronzeQuery, client_options
 from channel import Channel, now_text, one_line
 from config import Config, parse_config
+from kafka_offsets import KafkaOffsets, KafkaUnavailableError
 from progress import REFINE, Progress
 from refine import Refinery
-from registry import SchemaRegistry
+from registry import RegistryUnavailableError, SchemaRegistry
 from session import jvm, open_session
 from single import hold, wait_for_earlier_driver
 from tables import (
@@ -45,6 +46,7 @@ from tables import (
     BRONZE_EVENTS,
     BRONZE_FRAMES,
     BRONZE_TRADES,
+    Table,
     definitions,
 )
 
@@ -54,6 +56,8 @@ HEARTBEAT_S = 5
 EVENT_TRIGGERS = 2
 FRAME_TRIGGERS = 5
 DEAD_LETTER_TRIGGERS = 5
+#: How often events are looked for, and taken where no trades come.
+SETTLE_S = 5
 #: How often the refining query looks for what Bronze has taken in.
 REFINE_TRIGGER = "250 milliseconds"
 DRAIN_S_MAX = 10
@@ -120,11 +124,18 @@ class Driver:
             password=config.schema_registry_password,
             ca=config.schema_registry_ca,
         )
-        trades = BronzeQuery(session, config, BRONZE_TRADES, config.trade_topics)
-        events = BronzeQuery(session, config, BRONZE_EVENTS, [config.event_topic])
-        frames = BronzeQuery(session, config, BRONZE_FRAMES, config.frame_topics)
-        letters = BronzeQuery(session, config, BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
-        refinery = Refinery(session, registry, self._reach)
+        kafka = KafkaOffsets(session, client_options(config))
+
+        def bronze(table: Table, topics: Iterable[str]) -> BronzeQuery:
+            return BronzeQuery(session, config, kafka, table, topics)
+
+        trades = bronze(BRONZE_TRADES, config.trade_topics)
+        events = bronze(BRONZE_EVENTS, [config.event_topic])
+        frames = bronze(BRONZE_FRAMES, config.frame_topics)
+        letters = bronze(BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
+        refinery = Refinery(session, registry, lambda: kafka.ends(trades.topics), self._reach)
+        settling = [session.newSession(), refinery]
+        threading.Thread(target=self._settle_regularly, args=settling, daemon=True).start()
         progress = Progress(
             self._channel,
             landed=trades.positions,
@@ -166,6 +177,18 @@ class Driver:
             .trigger(processingTime=REFINE_TRIGGER)
             .start()
         )
+
+    def _settle_regularly(self, session: SparkSession, refinery: Refinery) -> None:
+        while True:
+            time.sleep(SETTLE_S)
+            with self._batch_lock:
+                try:
+                    refinery.settle(session)
+                except (KafkaUnavailableError, RegistryUnavailableError) as error:
+                    print(one_line(str(error)), file=sys.stderr)
+                except Exception as error:  # noqa: BLE001 - as a failed batch of the query
+                    self._events.put((REFINE, f"{type(error).__name__}: {error}"))
+                    return
 
     def _serve(self, queries: Sequence[StreamingQuery]) -> None:
         while True:

@@ -7,7 +7,15 @@ from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
 
-from positions import CONSUMED, Positions, Span, advance, not_consumed, parse_positions
+from positions import (
+    CONSUMED,
+    Positions,
+    Span,
+    advance,
+    format_positions,
+    not_consumed,
+    parse_positions,
+)
 from tables import Table
 
 _COMMIT_PROPERTY = f"spark.sql.iceberg.snapshot-property.{CONSUMED}"
@@ -40,9 +48,9 @@ def reached(session: SparkSession, table: Table, after: Positions) -> Positions:
 
 
 @contextmanager
-def recording(session: SparkSession, text: str) -> Iterator[None]:
+def recording(session: SparkSession, positions: Positions) -> Iterator[None]:
     """Have the session's commits carry these positions in their summary, and no later ones."""
-    session.conf.set(_COMMIT_PROPERTY, text)
+    session.conf.set(_COMMIT_PROPERTY, format_positions(positions))
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from record_schema import Column, field_docs, trade_columns
+from statements import literal
 
 CATALOG = "lake"
 NAMESPACES = ("bronze", "silver", "gold")
@@ -249,17 +250,14 @@ def definitions() -> tuple[str, ...]:
 
 def _definition(table: Table) -> str:
     columns = ",\n".join(
-        f"  `{name}` {sql_type} COMMENT {_text(comment)}"
+        f"  `{name}` {sql_type} COMMENT {literal(comment)}"
         for name, sql_type, comment in table.columns
     )
-    properties = ", ".join(f"{_text(name)} = {_text(value)}" for name, value in PROPERTIES.items())
+    properties = ", ".join(
+        f"{literal(name)} = {literal(value)}" for name, value in PROPERTIES.items()
+    )
     partitioned = f"PARTITIONED BY ({table.partitioned_by})\n" if table.partitioned_by else ""
     return (
         f"CREATE TABLE IF NOT EXISTS {table.path} (\n{columns}\n) USING iceberg\n{partitioned}"
-        f"COMMENT {_text(table.grain)}\nTBLPROPERTIES ({properties})"
+        f"COMMENT {literal(table.grain)}\nTBLPROPERTIES ({properties})"
     )
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -1,0 +1,69 @@
+"""Where Kafka's topics begin and end, asked of the brokers through Spark's own client library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+from positions import Positions
+
+TIMEOUT_S = 30
+
+
+class KafkaUnavailableError(Exception):
+    """The brokers gave no answer."""
+
+
+class KafkaOffsets:
+    """One connection to the brokers, for as long as the process lives.
+
+    Args:
+        session: any session of the driver.
+        options: properties of Kafka's Java client, without Spark's prefix. Secret.
+
+    """
+
+    def __init__(self, session: SparkSession, options: Mapping[str, str]) -> None:
+        self._java = session._jvm.java
+        self._kafka = session._jvm.org.apache.kafka
+        properties = self._java.util.Properties()
+        for name, value in options.items():
+            properties.setProperty(name, value)
+        self._admin = self._kafka.clients.admin.AdminClient.create(properties)
+
+    def partitions(self, topics: Iterable[str]) -> dict[str, int]:
+        """Return the number of partitions of each topic."""
+        names = self._java.util.ArrayList()
+        for topic in topics:
+            names.append(topic)
+        described = self._answer(self._admin.describeTopics(names).allTopicNames())
+        return {topic: described.get(topic).partitions().size() for topic in topics}
+
+    def beginnings(self, topics: Iterable[str]) -> Positions:
+        """Return the first offset that Kafka still holds, of every partition of the topics."""
+        return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.earliest())
+
+    def ends(self, topics: Iterable[str]) -> Positions:
+        """Return the next offset, of every partition of the topics."""
+        return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.latest())
+
+    def _offsets(self, topics: Iterable[str], at: Any) -> Positions:
+        asked = self._java.util.HashMap()
+        for topic, count in self.partitions(topics).items():
+            for partition in range(count):
+                asked[self._kafka.common.TopicPartition(topic, partition)] = at
+        found = self._answer(self._admin.listOffsets(asked).all())
+        positions: dict[str, dict[int, int]] = {}
+        for key in asked:
+            positions.setdefault(key.topic(), {})[key.partition()] = found.get(key).offset()
+        return positions
+
+    def _answer(self, future: Any) -> Any:
+        try:
+            return future.get(TIMEOUT_S, self._java.util.concurrent.TimeUnit.SECONDS)
+        except Py4JJavaError as error:
+            reason = str(error.java_exception.getMessage())
+            raise KafkaUnavailableError(f"Kafka does not say its offsets: {reason}") from error
