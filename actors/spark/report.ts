@@ -13,6 +13,8 @@ export type SparkReport =
   | { readonly type: "ready" }
   | { readonly type: "heartbeat" }
   | { readonly type: "progress"; readonly query: string; readonly figures: Figures }
+  /** What the driver goes on with, but a person should know. */
+  | { readonly type: "warning"; readonly reason: string }
   | { readonly type: "failed"; readonly query: string; readonly reason: string }
   | { readonly type: "drained" }
   /** Nothing we know: logged, never trusted. */
@@ -33,6 +35,8 @@ export function readSparkReport(line: string): SparkReport {
       return { type: value.type };
     case "progress":
       return { type: "progress", query, figures: scalars(value) };
+    case "warning":
+      return { type: "warning", reason: String(value.reason ?? "no reason given") };
     case "failed":
       return { type: "failed", query, reason: String(value.reason ?? "no reason given") };
     default:

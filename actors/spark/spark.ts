@@ -99,6 +99,9 @@ export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, rece
       case "progress":
         addProgress(report.figures, line);
         return;
+      case "warning":
+        log.warn(`spark: ${line.reason}`);
+        return;
       case "failed":
         failure = `${line.query}: ${line.reason}`;
         return;

@@ -93,6 +93,7 @@ export const figure_metrics: readonly FigureMetric[] = [
     scale: 0.001,
   },
   counter("k2_lake_rows_total", "Rows written", spark, /^(?<query>.+)_rows_total$/),
+  counter("k2_lake_undecodable_total", "Kept in Bronze", spark, /^(?<query>.+)_undecodable_total$/),
   counter("k2_lake_batches_total", "Batches written", spark, /^(?<query>.+)_batches_total$/),
   gauge("k2_lake_lag_seconds", "Behind Kafka", spark, /^(?<query>.+)_lag_s$/),
   gauge("k2_lake_lag_offsets", "Records behind", spark, /^(?<query>.+)_lag_offsets$/),

@@ -2,7 +2,8 @@
 
 The first line of stdin is the configuration (see `config.py`), each later one a command;
 `{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go. What it
-says goes to stdout as JSON lines: `session`, `ready`, `progress`, `heartbeat`, `failed`, `drained`.
+says goes to stdout as JSON lines: `session`, `ready`, `progress`, `heartbeat`, `warning`, `failed`,
+`drained`.
 
 Ending is a kill of the JVM, on purpose. Every commit is one atomic step and every start asks the
 tables how far they are, so a process that dies anywhere loses nothing; to interrupt a running
@@ -35,8 +36,9 @@ from pyspark.sql.streaming import StreamingQuery
 from bronze import BronzeQuery, client_options
 from channel import Channel, now_text, one_line
 from config import Config, parse_config
+from frames import FRAMES, FrameRefinery, RefinedFrames, start_frames
 from kafka_offsets import KafkaOffsets, KafkaUnavailableError
-from progress import REFINE, Progress
+from progress import REFINE, Follower, Progress
 from refine import Refinery
 from registry import RegistryUnavailableError, SchemaRegistry
 from session import jvm, open_session
@@ -133,22 +135,45 @@ class Driver:
         events = bronze(BRONZE_EVENTS, [config.event_topic])
         frames = bronze(BRONZE_FRAMES, config.frame_topics)
         letters = bronze(BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
-        refinery = Refinery(session, registry, lambda: kafka.ends(trades.topics), self._reach)
+        refinery = Refinery(
+            session,
+            registry,
+            lambda: kafka.ends(trades.topics),
+            self._reach,
+            config.max_offsets_per_trigger,
+        )
+        frame_refinery = FrameRefinery(session, registry, self._warn)
         settling = [session.newSession(), refinery]
         threading.Thread(target=self._settle_regularly, args=settling, daemon=True).start()
         progress = Progress(
             self._channel,
-            landed=trades.positions,
-            refined=lambda: refinery.positions,
+            landed={query.name: query.positions for query in (trades, frames)},
+            followers={
+                REFINE: Follower(trades.name, lambda: refinery.positions),
+                FRAMES: Follower(frames.name, lambda: frame_refinery.positions),
+            },
             failed=lambda name, reason: self._events.put((name, reason)),
         )
+
+        def report_frames(batch_id: int, refined: RefinedFrames, seconds: float) -> None:
+            progress.batch_taken(
+                FRAMES,
+                batch_id,
+                rows=refined.rows,
+                seconds=seconds,
+                newest_kafka_us=refined.newest_kafka_us,
+                undecodable_total=frame_refinery.undecodable,
+            )
+
         session.streams.addListener(progress)
-        # The reader first: a stream that begins on an empty table needs none of its old snapshots.
+        frames_seconds = config.trigger_seconds * FRAME_TRIGGERS
+        # Readers first: a stream that begins on an empty table needs none of its old snapshots.
         return (
             self._start_refine(session, refinery, progress),
+            start_frames(session, config, frame_refinery, frames_seconds, report_frames),
             trades.start(config.trigger_seconds),
             events.start(config.trigger_seconds * EVENT_TRIGGERS),
-            frames.start(config.trigger_seconds * FRAME_TRIGGERS),
+            frames.start(frames_seconds),
             letters.start(config.trigger_seconds * DEAD_LETTER_TRIGGERS),
         )
 
@@ -242,6 +267,9 @@ class Driver:
     def _reach(self, boundary: str) -> None:
         if boundary == self._config.fault:
             self._end(1)
+
+    def _warn(self, reason: str) -> None:
+        self._channel.send("warning", reason=one_line(reason))
 
     def fail(self, query: str | None, reason: str) -> None:
         """Report that the driver cannot go on, and end it."""

@@ -18,6 +18,10 @@ test("known lines are read, and fields that are no figures are left out", () => 
     query: "refine",
     reason: "no disk",
   });
+  expect(readSparkReport('{"type":"warning","reason":"a frame"}')).toEqual({
+    type: "warning",
+    reason: "a frame",
+  });
   expect(readSparkReport('{"type":"progress","query":"refine","rows":3,"detail":{"a":1}}')).toEqual(
     { type: "progress", query: "refine", figures: { rows: 3 } },
   );

@@ -256,6 +256,23 @@ def test_files_handed_over_in_the_wrong_order_lose_nothing(lake: Lake) -> None:
     assert len(lake.rows("silver.trades")) == len(lake.rows("gold.trades")) == 30
 
 
+def test_a_hole_larger_than_a_batch_is_taken_in_portions(lake: Lake) -> None:
+    trades = [trade(number) for number in range(5)]
+    rows = lake.land([encode(values) for values in trades[:3]] + [b""])
+    lake.skip(1_000_000)
+    rows += lake.land([b"bad"] + [encode(values) for values in trades[3:]])
+    with pytest.raises(CutOffError):
+        lake.refinery(dying_at("gold.trades"), 2).refine(lake.batch(rows[6:]))
+
+    lake.refinery(offsets_max=2).refine(lake.batch(rows[6:]))
+
+    assert lake.quarantined() == {3: "bad_header", 1_000_004: "bad_header"}
+    assert [row.trade_id for row in lake.rows("silver.trades", "trade_id")] == list("01234")
+    assert lake.bars() == expected_bars(trades)
+    ends = [taken["trades"]["0"] for taken in lake.snapshots("silver.trades")]
+    assert ends == [2, 4, 1_000_006, 1_000_007]
+
+
 def test_a_batch_waits_for_a_registry_that_does_not_answer(lake: Lake) -> None:
     rows = lake.land([encode(trade(1))])
     refinery = lake.refinery()
