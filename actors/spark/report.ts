@@ -9,7 +9,7 @@ import type { Figures } from "../messages.ts";
 
 /** One line of the driver. */
 export type SparkReport =
-  | { readonly type: "session"; readonly seconds: number }
+  | { readonly type: "session"; readonly seconds: number; readonly jvm_pid: number | null }
   | { readonly type: "ready" }
   | { readonly type: "heartbeat" }
   | { readonly type: "progress"; readonly query: string; readonly figures: Figures }
@@ -28,7 +28,11 @@ export function readSparkReport(line: string): SparkReport {
   const query = typeof value.query === "string" ? value.query : "driver";
   switch (value.type) {
     case "session":
-      return { type: "session", seconds: typeof value.seconds === "number" ? value.seconds : 0 };
+      return {
+        type: "session",
+        seconds: typeof value.seconds === "number" ? value.seconds : 0,
+        jvm_pid: typeof value.jvm_pid === "number" ? value.jvm_pid : null,
+      };
     case "ready":
     case "heartbeat":
     case "drained":

@@ -91,6 +91,7 @@ export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, rece
     switch (line.type) {
       case "session":
         report.figures.session_s = line.seconds;
+        report.figures.jvm_pid = line.jvm_pid;
         return;
       case "ready":
         report.state = "running";

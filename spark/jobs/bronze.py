@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from pyspark.sql import SparkSession
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
 from config import Config
 from kafka_offsets import KafkaOffsets
@@ -58,8 +58,8 @@ class BronzeQuery:
         #: The topics that it reads.
         self.topics = sorted({*topics, *self.positions})
 
-    def start(self, seconds: float) -> StreamingQuery:
-        """Start the query with one batch every so many seconds."""
+    def records(self) -> DataFrame:
+        """Return the stream of Kafka's records from where the query goes on."""
         starting = "earliest" if self._is_continued else self._starting_offsets()
         options = {
             **{f"kafka.{name}": value for name, value in client_options(self._config).items()},
@@ -70,10 +70,19 @@ class BronzeQuery:
             "failOnDataLoss": "true",
         }
         records = self._session.readStream.format("kafka").options(**options).load()
+        return records.selectExpr(
+            "topic", "partition", "offset", "timestamp AS kafka_timestamp", "key", "value"
+        )
+
+    def start(self, seconds: float) -> StreamingQuery:
+        """Start the query with one batch every so many seconds."""
+        writer = self.writer().trigger(processingTime=f"{seconds} seconds")
+        return writer.toTable(self._table.path)
+
+    def writer(self) -> DataStreamWriter:
+        """Return what writes the records into the table, without a trigger."""
         return (
-            records.selectExpr(
-                "topic", "partition", "offset", "timestamp AS kafka_timestamp", "key", "value"
-            )
+            self.records()
             # One file a batch and day: readers open each of them.
             .coalesce(1)
             .writeStream.format("iceberg")
@@ -81,14 +90,26 @@ class BronzeQuery:
             .queryName(self.name)
             .option("fanout-enabled", "true")
             .option("checkpointLocation", self._checkpoint)
-            .trigger(processingTime=f"{seconds} seconds")
-            .toTable(self._table.path)
         )
 
     def _starting_offsets(self) -> str:
         if not self.positions:
             return "earliest"
         return starting_offsets(self.positions, self._kafka.partitions(self.topics))
+
+
+def bronze_rows(session: SparkSession, table: Table, rows_max: int) -> DataFrame:
+    """Return the stream of a Bronze table's rows, so many a batch at most.
+
+    Retention and compaction change files and no row that is still to be read.
+    """
+    return (
+        session.readStream.format("iceberg")
+        .option("streaming-max-rows-per-micro-batch", str(rows_max))
+        .option("streaming-skip-delete-snapshots", "true")
+        .option("streaming-skip-overwrite-snapshots", "true")
+        .load(table.path)
+    )
 
 
 def starting_offsets(positions: Positions, partitions: Mapping[str, int]) -> str:

@@ -33,7 +33,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from bronze import BronzeQuery, client_options
+from bronze import BronzeQuery, bronze_rows, client_options
 from channel import Channel, now_text, one_line
 from config import Config, parse_config
 from frames import FRAMES, FrameRefinery, RefinedFrames, start_frames
@@ -191,12 +191,9 @@ class Driver:
                 seconds = time.monotonic() - started
             progress.batch_refined(batch_id, refined, seconds)
 
-        rows_max = str(self._config.max_offsets_per_trigger)
+        rows = bronze_rows(session, BRONZE_TRADES, self._config.max_offsets_per_trigger)
         return (
-            session.readStream.format("iceberg")
-            .option("streaming-max-rows-per-micro-batch", rows_max)
-            .load(BRONZE_TRADES.path)
-            .writeStream.foreachBatch(refine)
+            rows.writeStream.foreachBatch(refine)
             .queryName(REFINE)
             .option("checkpointLocation", f"{self._config.checkpoint_dir}/{REFINE}")
             .trigger(processingTime=REFINE_TRIGGER)
