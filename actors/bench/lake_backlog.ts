@@ -5,6 +5,7 @@
  * @module
  */
 
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { schemasByTopic, tradesTopic } from "../../schemas/mod.ts";
 import { exchanges } from "../exchanges/mod.ts";
@@ -172,7 +173,9 @@ async function takeTurns(
   options: { readonly root: string; readonly config: string; readonly signal: AbortSignal },
 ): Promise<readonly Turn[]> {
   const { root, config, signal } = options;
+  mkdirSync(join(data_dir, "lake"));
   const turns: Turn[] = [];
+  let last_error: string | undefined;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const port = spawnPort({
     name: "stages",
@@ -181,10 +184,12 @@ async function takeTurns(
     environment: { PYTHONDONTWRITEBYTECODE: "1" },
     signal,
     onLine: (line) => turns.push(readTurn(line)),
-    onErrorLine: () => {},
+    onErrorLine: (line) => {
+      if (/^\S*(Error|Exception)|^Caused by/.test(line)) last_error = line;
+    },
     onExit: ({ code, reason }) => {
       if (code === 0) resolve();
-      else reject(new FailureError(`Cannot measure the stages: ${reason}`));
+      else reject(new FailureError(`Cannot measure the stages: ${last_error ?? reason}`));
     },
   });
   port.write(`${config}\n`);
