@@ -6,6 +6,7 @@
  */
 
 import type { Figures } from "../messages.ts";
+import { type MaintenanceReport, readMaintenanceReport } from "./maintenance_report.ts";
 
 /** One line of the driver. */
 export type SparkReport =
@@ -13,6 +14,7 @@ export type SparkReport =
   | { readonly type: "ready" }
   | { readonly type: "heartbeat" }
   | { readonly type: "progress"; readonly query: string; readonly figures: Figures }
+  | { readonly type: "maintained"; readonly report: MaintenanceReport }
   | { readonly type: "failed"; readonly query: string; readonly reason: string }
   | { readonly type: "drained" }
   /** Nothing we know: logged, never trusted. */
@@ -33,6 +35,10 @@ export function readSparkReport(line: string): SparkReport {
       return { type: value.type };
     case "progress":
       return { type: "progress", query, figures: scalars(value) };
+    case "maintained": {
+      const report = readMaintenanceReport(value);
+      return report === undefined ? other : { type: "maintained", report };
+    }
     case "failed":
       return { type: "failed", query, reason: String(value.reason ?? "no reason given") };
     default:

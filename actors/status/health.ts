@@ -210,9 +210,12 @@ function judgeSpark({ figures }: StatusNode, now_ms: number): Verdict {
     ([name, value]) => name.endsWith("_lag_offsets") && numberOf(value) > 0,
   );
   const lag_s = numberOf(figures.refine_lag_s) + silent_ms / 1_000;
-  if (behind.length === 0) return { status: "pass", reason: "nothing waits in Kafka" };
-  const reason = `lies ${lag_s.toFixed(1)} s behind`;
-  return { status: lag_s * 1_000 < lake_lag_ms_max ? "pass" : "fail", reason };
+  const reason =
+    behind.length === 0 ? "nothing waits in Kafka" : `lies ${lag_s.toFixed(1)} s behind`;
+  if (behind.length > 0 && lag_s * 1_000 >= lake_lag_ms_max) return { status: "fail", reason };
+  const { maintenance_error: error } = figures;
+  if (typeof error !== "string") return { status: "pass", reason };
+  return { status: "warn", reason: `${reason}, but is not kept in order: ${error}` };
 }
 
 function numberOf(figure: unknown): number {
