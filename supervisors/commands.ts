@@ -15,6 +15,7 @@ import type { Settings } from "../actors/settings/settings.ts";
 import type { StepName } from "../actors/setup/steps.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { readBackfillOptions } from "./backfill_options.ts";
+import { readMaintainFormat } from "./maintain_options.ts";
 import { purposeOf, readStartOptions, type StartOptions } from "./start_options.ts";
 
 /** One command: how it is called, what it needs, and where its code is. */
@@ -211,6 +212,24 @@ the exchange does not have all of it.
   load: () => import("./backfill_command.ts"),
 };
 
+const maintain: Command = {
+  name: "maintain",
+  summary: "keep the lake in order, once",
+  usage: `bun run maintain [--format table|json]
+
+Deletes what is no longer kept, joins small files, lets go of old snapshots and of files that
+nothing names, and prints every table before and after. A platform that runs on the data directory
+is asked to do so much as it does at each of its own turns (K2_MAINTENANCE_MINUTES); without one,
+Spark starts and does all that there is to do. Interrupted, the same command goes on.
+  --format   table (default) or json`,
+  options: { format: text },
+  positionals_max: 0,
+  check: ({ flags }) => void readMaintainFormat(flags),
+  setup: ({ settings: { data_dir } }) =>
+    lockHolder(data_dir) === null ? ["packages", "spark_jars", "pyspark"] : ["packages"],
+  load: () => import("./maintain_command.ts"),
+};
+
 const notebook: Command = {
   name: "notebook",
   summary: "open the notebooks",
@@ -360,6 +379,7 @@ export const commands: readonly Command[] = [
   record,
   normalize,
   backfill,
+  maintain,
   notebook,
   bench,
   simulate_faults,

@@ -225,7 +225,7 @@ function topics(ground: Ground): ChildSpec {
 }
 
 function lake(ground: Ground): ChildSpec {
-  const { root, log, settings } = ground;
+  const { root, log, settings, maintenance } = ground;
   return supervisorChild({
     id: "lake",
     strategy: "one_for_one",
@@ -242,6 +242,7 @@ function lake(ground: Ground): ChildSpec {
           root,
           data_dir: settings.data_dir,
           config: sparkConfig(ground),
+          maintenance,
           log,
         }),
         restart: "permanent",
@@ -252,8 +253,14 @@ function lake(ground: Ground): ChildSpec {
   });
 }
 
-function sparkConfig({ settings, cluster, registry, root }: Ground): SparkConfig {
-  const { data_dir } = settings;
+/** The driver's configuration, as the settings want it. */
+export function sparkConfig({
+  settings,
+  cluster,
+  registry,
+  root,
+}: Pick<Ground, "settings" | "cluster" | "registry" | "root">): SparkConfig {
+  const { data_dir, retention } = settings;
   return {
     bootstrap_servers: cluster.brokers,
     kafka_options: javaClientOptions(settings.kafka.properties, readPem),
@@ -274,5 +281,12 @@ function sparkConfig({ settings, cluster, registry, root }: Ground): SparkConfig
     driver_memory: settings.spark_driver_memory,
     trigger_seconds: settings.trigger_seconds,
     max_offsets_per_trigger: 100_000,
+    mode: "stream",
+    maintenance_minutes: settings.maintenance_minutes,
+    snapshot_hours_min: settings.snapshot_hours_min,
+    retention_bronze_days: retention.bronze_days,
+    retention_frames_days: retention.frames_days,
+    retention_silver_days: retention.silver_days,
+    retention_gold_days: retention.gold_days,
   };
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Figures } from "../messages.ts";
+import { type MaintenanceReport, readMaintenanceReport } from "./maintenance_report.ts";
 
 /** One line of the driver. */
 export type SparkReport =
@@ -15,6 +16,7 @@ export type SparkReport =
   | { readonly type: "progress"; readonly query: string; readonly figures: Figures }
   /** What the driver goes on with, but a person should know. */
   | { readonly type: "warning"; readonly reason: string }
+  | { readonly type: "maintained"; readonly report: MaintenanceReport }
   | { readonly type: "failed"; readonly query: string; readonly reason: string }
   | { readonly type: "drained" }
   /** Nothing we know: logged, never trusted. */
@@ -41,6 +43,10 @@ export function readSparkReport(line: string): SparkReport {
       return { type: "progress", query, figures: scalars(value) };
     case "warning":
       return { type: "warning", reason: String(value.reason ?? "no reason given") };
+    case "maintained": {
+      const report = readMaintenanceReport(value);
+      return report === undefined ? other : { type: "maintained", report };
+    }
     case "failed":
       return { type: "failed", query, reason: String(value.reason ?? "no reason given") };
     default:

@@ -12,6 +12,8 @@ import { type EventObject, fromCallback } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
 import { spawnPort } from "../port/port.ts";
 import type { Log } from "../settings/log.ts";
+import type { MaintenanceDesk } from "./maintenance_desk.ts";
+import { addMaintenance } from "./maintenance_report.ts";
 import { addProgress, readSparkReport, type SparkReport } from "./report.ts";
 
 /** The driver's configuration; the same names as in `spark/jobs`. */
@@ -38,6 +40,16 @@ export interface SparkConfig {
   readonly driver_memory: string;
   readonly trigger_seconds: number;
   readonly max_offsets_per_trigger: number;
+  /** `maintain`: keep the lake in order once, without any query, and end. */
+  readonly mode: "stream" | "maintain";
+  /** Between two runs of maintenance; 0: only when asked. */
+  readonly maintenance_minutes: number;
+  readonly snapshot_hours_min: number;
+  /** Whole days that rows are kept, 0 for ever. */
+  readonly retention_bronze_days: number;
+  readonly retention_frames_days: number;
+  readonly retention_silver_days: number;
+  readonly retention_gold_days: number;
 }
 
 /** What the driver is started with. */
@@ -47,6 +59,8 @@ export interface SparkInput {
   readonly root: string;
   readonly data_dir: string;
   readonly config: SparkConfig;
+  /** Where maintenance is asked for. */
+  readonly maintenance: MaintenanceDesk;
   readonly log: Log;
 }
 
@@ -55,11 +69,13 @@ const last_words_max = 20;
 
 /** Runs the driver until told to stop. Any end that was not asked for is a crash. */
 export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, receive }) => {
-  const { incarnation, root, data_dir, config, log } = input;
+  const { incarnation, root, data_dir, config, maintenance, log } = input;
   const { report, signal } = incarnation;
   const last_words: string[] = [];
   let failure = "";
   let is_stopping = false;
+  let closeDesk = () => {};
+  signal.addEventListener("abort", () => closeDesk(), { once: true });
   report.state = "starting";
   for (const folder of [config.temp_dir, config.checkpoint_dir]) {
     mkdirSync(folder, { recursive: true });
@@ -77,6 +93,7 @@ export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, rece
       if (last_words.length > last_words_max) last_words.shift();
     },
     onExit: (exit) => {
+      closeDesk();
       if (is_stopping && exit.code === 0) return incarnation.exit({ kind: "normal" });
       // Where the driver did not say itself why it ends, what it wrote last may.
       const is_unexplained = failure === "" && !is_stopping && !signal.aborted;
@@ -95,6 +112,9 @@ export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, rece
         return;
       case "ready":
         report.state = "running";
+        closeDesk = maintenance.open(() => {
+          port.write(`${JSON.stringify({ command: "maintain" })}\n`);
+        });
         incarnation.ready();
         return;
       case "progress":
@@ -102,6 +122,13 @@ export const spark = fromCallback<EventObject | Stop, SparkInput>(({ input, rece
         return;
       case "warning":
         log.warn(`spark: ${line.reason}`);
+        return;
+      case "maintained":
+        addMaintenance(report.figures, line.report);
+        maintenance.answer(line.report);
+        if (line.report.failure !== null) {
+          log.warn(`Maintenance is tried again at its next turn: ${line.report.failure}`);
+        }
         return;
       case "failed":
         failure = `${line.query}: ${line.reason}`;

@@ -1,9 +1,10 @@
 """The Spark driver: one process, all streaming queries, told what to do over stdin.
 
 The first line of stdin is the configuration (see `config.py`), each later one a command;
-`{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go. What it
-says goes to stdout as JSON lines: `session`, `ready`, `progress`, `heartbeat`, `warning`, `failed`,
-`drained`.
+`{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go, and
+`{"command": "maintain"}`: keep the lake in order now. What it says goes to stdout as JSON lines:
+`session`, `ready`, `progress`, `heartbeat`, `warning`, `maintained`, `failed`, `drained`. In the
+mode `maintain` it runs no query: it maintains a lake that nobody writes to, once, and ends.
 
 Ending is a kill of the JVM, on purpose. Every commit is one atomic step and every start asks the
 tables how far they are, so a process that dies anywhere loses nothing; to interrupt a running
@@ -29,6 +30,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
@@ -38,18 +40,22 @@ from channel import Channel, now_text, one_line
 from config import Config, parse_config
 from frames import FRAMES, FrameRefinery, RefinedFrames, start_frames
 from kafka_offsets import KafkaOffsets, KafkaUnavailableError
+from maintainer import Maintainer, maintain_once
 from progress import REFINE, Follower, Progress
 from refine import Refinery
 from registry import RegistryUnavailableError, SchemaRegistry
 from session import jvm, open_session
 from single import hold, wait_for_earlier_driver
+from table_files import load, set_properties
 from tables import (
     BRONZE_DEAD_LETTERS,
     BRONZE_EVENTS,
     BRONZE_FRAMES,
     BRONZE_TRADES,
+    TABLES,
     Table,
     definitions,
+    properties,
 )
 
 HEARTBEAT_S = 5
@@ -80,6 +86,7 @@ class Driver:
         self._work = Path(config.temp_dir) / "work"
         self._is_serving = False
         self._is_ending = False
+        self._maintainer: Maintainer | None = None
         #: Why the refining query failed, better said than Spark says it.
         self._refine_failure: str | None = None
 
@@ -97,11 +104,22 @@ class Driver:
         held = hold(session, lock, self._jvm.pid)
         seconds = round(time.monotonic() - started, 3)
         self._channel.send("session", pid=os.getpid(), jvm_pid=self._jvm.pid, seconds=seconds)
+        if self._config.mode == "maintain":
+            self._maintain_once(session)
         queries = self._start_queries(session)
+        self._maintainer = Maintainer(
+            session, self._config, self._channel, lambda: self._batch_lock
+        )
+        self._maintainer.start()
         self._is_serving = True
         self._channel.send("ready")
         self._serve(queries)
         del held
+
+    def _maintain_once(self, session: SparkSession) -> NoReturn:
+        if maintain_once(session, self._config, self._channel):
+            self._end(0)
+        self.fail(None, "There is no lake yet: run 'bun run start' and wait for its first bars")
 
     def _prepare_folder(self) -> Path:
         temp = self._work.parent
@@ -118,8 +136,10 @@ class Driver:
 
     def _start_queries(self, session: SparkSession) -> Sequence[StreamingQuery]:
         config = self._config
-        for definition in definitions():
+        for definition in definitions(config.trigger_seconds):
             session.sql(definition)
+        for table in TABLES:
+            set_properties(load(session, table), properties(config.trigger_seconds))
         registry = SchemaRegistry(
             config.schema_registry_url,
             username=config.schema_registry_username,
@@ -239,8 +259,11 @@ class Driver:
 
     def _read_commands(self) -> None:
         for line in sys.stdin:
-            if _is_drain(line):
+            command = _command_of(line)
+            if command == "drain":
                 self._ask_to_end()
+            elif command == "maintain" and self._maintainer is not None:
+                self._maintainer.ask()
             elif line.strip():
                 print(f"Not a command, left out: {one_line(line)}", file=sys.stderr)
         self._ask_to_end()
@@ -268,12 +291,12 @@ class Driver:
     def _warn(self, reason: str) -> None:
         self._channel.send("warning", reason=one_line(reason))
 
-    def fail(self, query: str | None, reason: str) -> None:
+    def fail(self, query: str | None, reason: str) -> NoReturn:
         """Report that the driver cannot go on, and end it."""
         self._channel.send("failed", query=query, reason=one_line(reason))
         self._end(1)
 
-    def _end(self, code: int) -> None:
+    def _end(self, code: int) -> NoReturn:
         self._is_ending = True
         if self._jvm is not None:
             self._jvm.kill()
@@ -281,12 +304,12 @@ class Driver:
         os._exit(code)
 
 
-def _is_drain(line: str) -> bool:
+def _command_of(line: str) -> object:
     try:
         command = json.loads(line)
     except json.JSONDecodeError:
-        return False
-    return isinstance(command, dict) and command.get("command") == "drain"
+        return None
+    return command.get("command") if isinstance(command, dict) else None
 
 
 def main() -> None:
