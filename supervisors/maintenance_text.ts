@@ -24,7 +24,8 @@ export function maintenanceAsText(report: MaintenanceReport): string {
   const joined = files === 0 ? "No files needed joining" : `Joined ${files} files`;
   const size = files === 0 ? "" : ` (${bytesText(bytes)})`;
   const seconds = report.seconds.toFixed(1);
-  return `${[table, ...skipped].join("")}${joined}${size}; ${seconds} s, ended ${report.timestamp}\n`;
+  const rows = [table, ...skipped].join("");
+  return `${rows}${joined}${size}; ${seconds} s, ended ${report.timestamp}\n`;
 }
 
 function cellsOf(table: TableMaintenance): readonly string[] {

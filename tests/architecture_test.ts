@@ -43,6 +43,8 @@ const further: Readonly<Record<string, readonly string[]>> = {
     "actors/producer",
     "actors/port",
     "actors/broker",
+    "actors/registry",
+    "actors/status",
   ],
 };
 
@@ -57,6 +59,9 @@ const impure: Readonly<Record<string, string>> = {
   "actors/bench/kafka.ts": "files, randomness, signals",
   "actors/bench/kafka_floor.cjs": "Kafka, in Node",
   "actors/bench/kafka_floor.ts": "a process",
+  "actors/bench/lake_backlog.ts": "clock, files, timers",
+  "actors/bench/lake_bench.ts": "prints",
+  "actors/bench/lake_live.ts": "clock, files, a process",
   "actors/bench/live_feed.ts": "clock, randomness",
   "actors/bench/measure.ts": "clock, memory",
   "actors/bench/producer_bench.ts": "clock, memory, timers, prints",
