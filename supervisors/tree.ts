@@ -225,7 +225,7 @@ function topics(ground: Ground): ChildSpec {
 }
 
 function lake(ground: Ground): ChildSpec {
-  const { root, log, settings, effects } = ground;
+  const { root, log, settings, effects, maintenance } = ground;
   // What was lost before this start is accepted once; what is lost later is another decision.
   let accept_lost_offsets = ground.accept_lost_offsets;
   return supervisorChild({
@@ -249,6 +249,7 @@ function lake(ground: Ground): ChildSpec {
           onServing: () => {
             accept_lost_offsets = false;
           },
+          maintenance,
           log,
           after: effects.after,
         }),
@@ -260,13 +261,14 @@ function lake(ground: Ground): ChildSpec {
   });
 }
 
-function sparkConfig({
+/** The driver's configuration, as the settings want it. */
+export function sparkConfig({
   settings,
   cluster,
   registry,
   root,
-}: Ground): Omit<SparkConfig, "accept_lost_offsets"> {
-  const { data_dir } = settings;
+}: Pick<Ground, "settings" | "cluster" | "registry" | "root">): SparkConfig {
+  const { data_dir, retention } = settings;
   return {
     bootstrap_servers: cluster.brokers,
     kafka_options: javaClientOptions(settings.kafka.properties, readPem),
@@ -287,5 +289,13 @@ function sparkConfig({
     driver_memory: settings.spark_driver_memory,
     trigger_seconds: settings.trigger_seconds,
     max_offsets_per_trigger: 100_000,
+    accept_lost_offsets: false,
+    mode: "stream",
+    maintenance_minutes: settings.maintenance_minutes,
+    snapshot_hours_min: settings.snapshot_hours_min,
+    retention_bronze_days: retention.bronze_days,
+    retention_frames_days: retention.frames_days,
+    retention_silver_days: retention.silver_days,
+    retention_gold_days: retention.gold_days,
   };
 }

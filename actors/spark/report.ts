@@ -6,10 +6,11 @@
  */
 
 import type { Figures } from "../messages.ts";
+import { type MaintenanceReport, readMaintenanceReport } from "./maintenance_report.ts";
 
 /** One line of the driver. */
 export type SparkReport =
-  | { readonly type: "session"; readonly seconds: number }
+  | { readonly type: "session"; readonly seconds: number; readonly jvm_pid: number | null }
   /** It serves, and these queries run. */
   | { readonly type: "ready"; readonly queries: readonly string[] }
   | { readonly type: "heartbeat" }
@@ -20,6 +21,7 @@ export type SparkReport =
   | { readonly type: "working"; readonly query: string }
   /** A query was not started: Kafka has lost what it was to read next. */
   | { readonly type: "offsets_lost"; readonly query: string; readonly reason: string }
+  | { readonly type: "maintained"; readonly report: MaintenanceReport }
   | { readonly type: "failed"; readonly query: string; readonly reason: string }
   | { readonly type: "drained" }
   /** Nothing we know: logged, never trusted. */
@@ -33,7 +35,11 @@ export function readSparkReport(line: string): SparkReport {
   const query = typeof value.query === "string" ? value.query : "driver";
   switch (value.type) {
     case "session":
-      return { type: "session", seconds: typeof value.seconds === "number" ? value.seconds : 0 };
+      return {
+        type: "session",
+        seconds: typeof value.seconds === "number" ? value.seconds : 0,
+        jvm_pid: typeof value.jvm_pid === "number" ? value.jvm_pid : null,
+      };
     case "heartbeat":
     case "drained":
       return { type: value.type };
@@ -47,6 +53,10 @@ export function readSparkReport(line: string): SparkReport {
       return { type: "warning", reason: reasonIn(value) };
     case "offsets_lost":
       return { type: "offsets_lost", query, reason: reasonIn(value) };
+    case "maintained": {
+      const report = readMaintenanceReport(value);
+      return report === undefined ? other : { type: "maintained", report };
+    }
     case "failed":
       return { type: "failed", query, reason: reasonIn(value) };
     default:

@@ -15,6 +15,8 @@ import { type Port, type PortExit, spawnPort } from "../port/port.ts";
 import type { After } from "../port/timers.ts";
 import type { Log } from "../settings/log.ts";
 import { retentionWarning } from "./lag.ts";
+import type { MaintenanceDesk } from "./maintenance_desk.ts";
+import { addMaintenance } from "./maintenance_report.ts";
 import {
   addProgress,
   addStopped,
@@ -50,6 +52,16 @@ export interface SparkConfig {
   readonly max_offsets_per_trigger: number;
   /** Whether to go on without what Kafka has lost before it was read. */
   readonly accept_lost_offsets: boolean;
+  /** `maintain`: keep the lake in order once, without any query, and end. */
+  readonly mode: "stream" | "maintain";
+  /** Between two runs of maintenance; 0: only when asked. */
+  readonly maintenance_minutes: number;
+  readonly snapshot_hours_min: number;
+  /** Whole days that rows are kept, 0 for ever. */
+  readonly retention_bronze_days: number;
+  readonly retention_frames_days: number;
+  readonly retention_silver_days: number;
+  readonly retention_gold_days: number;
 }
 
 /** What the driver is started with. */
@@ -65,6 +77,8 @@ export interface SparkInput {
   readonly retention_ms: number;
   /** Called once the queries run. */
   readonly onServing: () => void;
+  /** Where maintenance is asked for. */
+  readonly maintenance: MaintenanceDesk;
   readonly log: Log;
   /** Timers: `afterOnHost` in operation. */
   readonly after: After;
@@ -95,11 +109,14 @@ class DriverOwner {
   #failure = "";
   #is_stopping = false;
   #cancelLook: () => void = () => {};
+  #closeDesk: () => void = () => {};
 
   constructor(input: SparkInput) {
     this.#input = input;
     const { root, data_dir, config, python, incarnation } = input;
     const { report, signal } = incarnation;
+    // The supervisor may give up on it before the process has ended.
+    signal.addEventListener("abort", () => this.letGo(), { once: true });
     report.state = "starting";
     forgetStopped(report.figures);
     for (const folder of [config.temp_dir, config.checkpoint_dir]) {
@@ -136,6 +153,7 @@ class DriverOwner {
   /** The incarnation is over, however it ended. */
   letGo(): void {
     this.#cancelLook();
+    this.#closeDesk();
   }
 
   #look(): void {
@@ -151,16 +169,20 @@ class DriverOwner {
   }
 
   #take(line: SparkReport): void {
-    const { incarnation, log, onServing } = this.#input;
+    const { incarnation, log, maintenance, onServing } = this.#input;
     const { report } = incarnation;
     switch (line.type) {
       case "session":
         report.figures.session_s = line.seconds;
+        report.figures.jvm_pid = line.jvm_pid;
         return;
       case "ready":
         report.state = "running";
         this.#watchdog.begin(line.queries);
         onServing();
+        this.#closeDesk = maintenance.open(() => {
+          this.#port.write(`${JSON.stringify({ command: "maintain" })}\n`);
+        });
         incarnation.ready();
         return;
       case "heartbeat":
@@ -179,6 +201,13 @@ class DriverOwner {
         return;
       case "warning":
         log.warn(`spark: ${line.reason}`);
+        return;
+      case "maintained":
+        addMaintenance(report.figures, line.report);
+        maintenance.answer(line.report);
+        if (line.report.failure !== null) {
+          log.warn(`Maintenance is tried again at its next turn: ${line.report.failure}`);
+        }
         return;
       case "failed":
         this.#failure = `${line.query}: ${line.reason}`;
@@ -216,7 +245,7 @@ class DriverOwner {
 
   #end(exit: PortExit): void {
     const { incarnation, log } = this.#input;
-    this.#cancelLook();
+    this.letGo();
     if (this.#is_stopping && exit.code === 0) {
       incarnation.exit({ kind: "normal" });
       return;

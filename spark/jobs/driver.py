@@ -1,9 +1,11 @@
 """The Spark driver: one process, all streaming queries, told what to do over stdin.
 
 The first line of stdin is the configuration (see `config.py`), each later one a command;
-`{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go. What it
-says goes to stdout as JSON lines: `session`, `ready`, `progress`, `working`, `heartbeat`,
-`offsets_lost`, `warning`, `failed`, `drained`.
+`{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go, and
+`{"command": "maintain"}`: keep the lake in order now. What it says goes to stdout as JSON lines:
+`session`, `ready`, `progress`, `working`, `heartbeat`, `offsets_lost`, `warning`, `maintained`,
+`failed`, `drained`. In the mode `maintain` it runs no query: it maintains a lake that nobody writes
+to, once, and ends.
 
 Ending is a kill of the JVM, on purpose. Every commit is one atomic step and every start asks the
 tables how far they are, so a process that dies anywhere loses nothing; to interrupt a running
@@ -26,29 +28,37 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from bronze import BronzeQuery
+from bronze import BronzeQuery, bronze_rows, client_options
 from channel import Channel, now_text, one_line
 from config import Config, parse_config
 from frames import FRAMES, FrameRefinery, RefinedFrames, start_frames
+from kafka_offsets import KafkaOffsets, KafkaUnavailableError
 from losses import settle_losses
+from lost_offsets import ends_of_held
+from maintainer import Maintainer, maintain_once
 from progress import REFINE, Follower, Progress
 from refine import Refinery
-from registry import SchemaRegistry
+from registry import RegistryUnavailableError, SchemaRegistry
 from session import jvm, open_session
 from single import hold, wait_for_earlier_driver
+from table_files import load, set_properties
 from tables import (
     BRONZE_DEAD_LETTERS,
     BRONZE_EVENTS,
     BRONZE_FRAMES,
     BRONZE_TRADES,
+    TABLES,
+    Table,
     definitions,
+    properties,
 )
 
 HEARTBEAT_S = 5
@@ -57,6 +67,8 @@ HEARTBEAT_S = 5
 EVENT_TRIGGERS = 2
 FRAME_TRIGGERS = 5
 DEAD_LETTER_TRIGGERS = 5
+#: How often events are looked for, and taken where no trades come.
+SETTLE_S = 5
 #: How often the refining query looks for what Bronze has taken in.
 REFINE_TRIGGER = "250 milliseconds"
 DRAIN_S_MAX = 10
@@ -77,6 +89,7 @@ class Driver:
         self._work = Path(config.temp_dir) / "work"
         self._is_serving = False
         self._is_ending = False
+        self._maintainer: Maintainer | None = None
         #: Why the refining query failed, better said than Spark says it.
         self._refine_failure: str | None = None
 
@@ -94,11 +107,22 @@ class Driver:
         held = hold(session, lock, self._jvm.pid)
         seconds = round(time.monotonic() - started, 3)
         self._channel.send("session", pid=os.getpid(), jvm_pid=self._jvm.pid, seconds=seconds)
+        if self._config.mode == "maintain":
+            self._maintain_once(session)
         queries = self._start_queries(session)
+        self._maintainer = Maintainer(
+            session, self._config, self._channel, lambda: self._batch_lock
+        )
+        self._maintainer.start()
         self._is_serving = True
         self._channel.send("ready", queries=[query.name for query in queries])
         self._serve(queries)
         del held
+
+    def _maintain_once(self, session: SparkSession) -> NoReturn:
+        if maintain_once(session, self._config, self._channel):
+            self._end(0)
+        self.fail(None, "There is no lake yet: run 'bun run start' and wait for its first bars")
 
     def _prepare_folder(self) -> Path:
         temp = self._work.parent
@@ -115,29 +139,44 @@ class Driver:
 
     def _start_queries(self, session: SparkSession) -> Sequence[StreamingQuery]:
         config = self._config
-        for definition in definitions():
+        for definition in definitions(config.trigger_seconds):
             session.sql(definition)
+        for table in TABLES:
+            set_properties(load(session, table), properties(config.trigger_seconds))
         registry = SchemaRegistry(
             config.schema_registry_url,
             username=config.schema_registry_username,
             password=config.schema_registry_password,
             ca=config.schema_registry_ca,
         )
-        trades = BronzeQuery(session, config, BRONZE_TRADES, config.trade_topics)
-        events = BronzeQuery(session, config, BRONZE_EVENTS, [config.event_topic])
-        frames = BronzeQuery(session, config, BRONZE_FRAMES, config.frame_topics)
-        letters = BronzeQuery(session, config, BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
+        kafka = KafkaOffsets(session, client_options(config))
+
+        def bronze(table: Table, topics: Iterable[str]) -> BronzeQuery:
+            return BronzeQuery(session, config, kafka, table, topics)
+
+        trades = bronze(BRONZE_TRADES, config.trade_topics)
+        events = bronze(BRONZE_EVENTS, [config.event_topic])
+        frames = bronze(BRONZE_FRAMES, config.frame_topics)
+        letters = bronze(BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
         triggers = {trades: 1, events: EVENT_TRIGGERS, frames: FRAME_TRIGGERS}
         triggers[letters] = DEAD_LETTER_TRIGGERS
         asked_for = [query for query in triggers if query.topics]
-        held, startable = settle_losses(session, config, self._channel, registry, asked_for)
-        refinery = Refinery(session, registry, self._reach, config.max_offsets_per_trigger)
+        startable = settle_losses(session, config, self._channel, kafka, registry, asked_for)
+        refinery = Refinery(
+            session,
+            registry,
+            lambda: trades.in_bronze(ends_of_held(kafka.held(trades.topics))),
+            self._reach,
+            config.max_offsets_per_trigger,
+        )
         frame_refinery = FrameRefinery(
             session,
             registry,
             self._warn,
             step=lambda: self._channel.send("working", query=FRAMES),
         )
+        settling = [session.newSession(), refinery]
+        threading.Thread(target=self._settle_regularly, args=settling, daemon=True).start()
         progress = Progress(
             self._channel,
             bronze={query.name: query for query in asked_for},
@@ -164,7 +203,7 @@ class Driver:
         return (
             self._start_refine(session, refinery, progress),
             start_frames(session, config, frame_refinery, frames_seconds, report_frames),
-            *(query.start(config.trigger_seconds * triggers[query], held) for query in startable),
+            *(query.start(config.trigger_seconds * triggers[query]) for query in startable),
         )
 
     def _start_refine(
@@ -181,17 +220,26 @@ class Driver:
                 seconds = time.monotonic() - started
             progress.batch_refined(batch_id, refined, seconds)
 
-        rows_max = str(self._config.max_offsets_per_trigger)
+        rows = bronze_rows(session, BRONZE_TRADES, self._config.max_offsets_per_trigger)
         return (
-            session.readStream.format("iceberg")
-            .option("streaming-max-rows-per-micro-batch", rows_max)
-            .load(BRONZE_TRADES.path)
-            .writeStream.foreachBatch(refine)
+            rows.writeStream.foreachBatch(refine)
             .queryName(REFINE)
             .option("checkpointLocation", f"{self._config.checkpoint_dir}/{REFINE}")
             .trigger(processingTime=REFINE_TRIGGER)
             .start()
         )
+
+    def _settle_regularly(self, session: SparkSession, refinery: Refinery) -> None:
+        while True:
+            time.sleep(SETTLE_S)
+            with self._batch_lock:
+                try:
+                    refinery.settle(session)
+                except (KafkaUnavailableError, RegistryUnavailableError) as error:
+                    print(one_line(str(error)), file=sys.stderr)
+                except Exception as error:  # noqa: BLE001 - as a failed batch of the query
+                    self._events.put((REFINE, f"{type(error).__name__}: {error}"))
+                    return
 
     def _serve(self, queries: Sequence[StreamingQuery]) -> None:
         while True:
@@ -220,8 +268,11 @@ class Driver:
 
     def _read_commands(self) -> None:
         for line in sys.stdin:
-            if _is_drain(line):
+            command = _command_of(line)
+            if command == "drain":
                 self._ask_to_end()
+            elif command == "maintain" and self._maintainer is not None:
+                self._maintainer.ask()
             elif line.strip():
                 print(f"Not a command, left out: {one_line(line)}", file=sys.stderr)
         self._ask_to_end()
@@ -250,12 +301,12 @@ class Driver:
     def _warn(self, reason: str) -> None:
         self._channel.send("warning", reason=one_line(reason))
 
-    def fail(self, query: str | None, reason: str) -> None:
+    def fail(self, query: str | None, reason: str) -> NoReturn:
         """Report that the driver cannot go on, and end it."""
         self._channel.send("failed", query=query, reason=one_line(reason))
         self._end(1)
 
-    def _end(self, code: int) -> None:
+    def _end(self, code: int) -> NoReturn:
         self._is_ending = True
         if self._jvm is not None:
             self._jvm.kill()
@@ -263,12 +314,12 @@ class Driver:
         os._exit(code)
 
 
-def _is_drain(line: str) -> bool:
+def _command_of(line: str) -> object:
     try:
         command = json.loads(line)
     except json.JSONDecodeError:
-        return False
-    return isinstance(command, dict) and command.get("command") == "drain"
+        return None
+    return command.get("command") if isinstance(command, dict) else None
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 import positions as at
+from bronze import bronze_rows
 from config import Config
 from decoding import Registry, decode
 from portions import is_next, portions
@@ -171,9 +172,7 @@ def start_frames(
     context.setLocalProperty("spark.scheduler.pool", FRAMES)
     try:
         return (
-            session.readStream.format("iceberg")
-            .option("streaming-max-rows-per-micro-batch", str(RECORDS_MAX))
-            .load(BRONZE_FRAMES.path)
+            bronze_rows(session, BRONZE_FRAMES, RECORDS_MAX)
             .writeStream.foreachBatch(refine)
             .queryName(FRAMES)
             .option("checkpointLocation", f"{config.checkpoint_dir}/{FRAMES}")

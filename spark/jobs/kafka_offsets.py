@@ -1,76 +1,80 @@
-"""What Kafka still holds of some topics: the first and the next offset of each partition.
-
-Asked of the brokers themselves, by the client that stands in Spark's JVM anyway.
-"""
+"""Where Kafka's topics begin and end, asked of the brokers through Spark's own client library."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from config import Config
 from lost_offsets import Held, HeldOffsets
+from positions import Positions
 
-ADMIN_TIMEOUT_S = 30
-
-
-def kafka_options(config: Config) -> dict[str, str]:
-    """Return Spark's options of the Kafka client: where it is and who we are. Secret."""
-    prefixed = {
-        name if name.startswith("kafka.") else f"kafka.{name}": value
-        for name, value in config.kafka_options.items()
-    }
-    return {**prefixed, "kafka.bootstrap.servers": config.bootstrap_servers}
+TIMEOUT_S = 30
 
 
-def held_offsets(session: SparkSession, config: Config, topics: Iterable[str]) -> HeldOffsets:
-    """Return what Kafka holds, by topic and partition; a topic that does not exist is left out.
+class KafkaUnavailableError(Exception):
+    """The brokers gave no answer."""
 
-    Raises:
-        py4j.protocol.Py4JJavaError: Kafka does not answer within half a minute.
+
+class KafkaOffsets:
+    """One connection to the brokers, for as long as the process lives.
+
+    Args:
+        session: any session of the driver.
+        options: properties of Kafka's Java client, without Spark's prefix. Secret.
 
     """
-    jvm = session._jvm
-    properties = jvm.java.util.Properties()
-    for name, value in kafka_options(config).items():
-        properties.setProperty(name.removeprefix("kafka."), value)
-    admin = jvm.org.apache.kafka.clients.admin.AdminClient.create(properties)
-    try:
-        existing = set(_get(jvm, admin.listTopics().names()))
-        names = jvm.java.util.ArrayList()
-        for topic in sorted({*topics} & existing):
-            names.add(topic)
-        described = _get(jvm, admin.describeTopics(names).allTopicNames())
-        counts = {topic: described[topic].partitions().size() for topic in names}
-        offset_spec = jvm.org.apache.kafka.clients.admin.OffsetSpec
-        firsts = _list_offsets(jvm, admin, counts, offset_spec.earliest())
-        ends = _list_offsets(jvm, admin, counts, offset_spec.latest())
-    finally:
-        admin.close()
-    return {
-        topic: {
-            partition: Held(firsts[topic, partition], ends[topic, partition])
-            for partition in range(count)
+
+    def __init__(self, session: SparkSession, options: Mapping[str, str]) -> None:
+        self._java = session._jvm.java
+        self._kafka = session._jvm.org.apache.kafka
+        properties = self._java.util.Properties()
+        for name, value in options.items():
+            properties.setProperty(name, value)
+        self._admin = self._kafka.clients.admin.AdminClient.create(properties)
+
+    def partitions(self, topics: Iterable[str]) -> dict[str, int]:
+        """Return the number of partitions of each topic."""
+        names = self._java.util.ArrayList()
+        for topic in topics:
+            names.append(topic)
+        described = self._answer(self._admin.describeTopics(names).allTopicNames())
+        return {topic: described.get(topic).partitions().size() for topic in topics}
+
+    def beginnings(self, topics: Iterable[str]) -> Positions:
+        """Return the first offset that Kafka still holds, of every partition of the topics."""
+        return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.earliest())
+
+    def ends(self, topics: Iterable[str]) -> Positions:
+        """Return the next offset, of every partition of the topics."""
+        return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.latest())
+
+    def held(self, topics: Iterable[str]) -> HeldOffsets:
+        """Return what Kafka holds of the topics; one that does not exist is left out."""
+        names = self._answer(self._admin.listTopics().names())
+        existing = [topic for topic in topics if names.contains(topic)]
+        firsts, ends = self.beginnings(existing), self.ends(existing)
+        return {
+            topic: {partition: Held(firsts[topic][partition], end) for partition, end in of.items()}
+            for topic, of in ends.items()
         }
-        for topic, count in counts.items()
-    }
 
+    def _offsets(self, topics: Iterable[str], at: Any) -> Positions:
+        asked = self._java.util.HashMap()
+        for topic, count in self.partitions(topics).items():
+            for partition in range(count):
+                asked[self._kafka.common.TopicPartition(topic, partition)] = at
+        found = self._answer(self._admin.listOffsets(asked).all())
+        positions: dict[str, dict[int, int]] = {}
+        for key in asked:
+            positions.setdefault(key.topic(), {})[key.partition()] = found.get(key).offset()
+        return positions
 
-def _list_offsets(
-    jvm: Any, admin: Any, counts: Mapping[str, int], spec: Any
-) -> dict[tuple[str, int], int]:
-    asked = jvm.java.util.HashMap()
-    for topic, count in counts.items():
-        for partition in range(count):
-            asked.put(jvm.org.apache.kafka.common.TopicPartition(topic, partition), spec)
-    found = _get(jvm, admin.listOffsets(asked).all())
-    return {
-        (entry.getKey().topic(), entry.getKey().partition()): entry.getValue().offset()
-        for entry in found.entrySet()
-    }
-
-
-def _get(jvm: Any, future: Any) -> Any:
-    return future.get(ADMIN_TIMEOUT_S, jvm.java.util.concurrent.TimeUnit.SECONDS)
+    def _answer(self, future: Any) -> Any:
+        try:
+            return future.get(TIMEOUT_S, self._java.util.concurrent.TimeUnit.SECONDS)
+        except Py4JJavaError as error:
+            reason = str(error.java_exception.getMessage())
+            raise KafkaUnavailableError(f"Kafka does not say its offsets: {reason}") from error

@@ -14,9 +14,8 @@ from pyspark.sql import SparkSession
 from bronze import BronzeQuery
 from channel import Channel
 from config import Config
-from kafka_offsets import held_offsets
+from kafka_offsets import KafkaOffsets
 from loss_events import write_loss_events
-from lost_offsets import HeldOffsets
 from registry import SchemaRegistry
 
 
@@ -24,23 +23,25 @@ def settle_losses(
     session: SparkSession,
     config: Config,
     channel: Channel,
+    kafka: KafkaOffsets,
     registry: SchemaRegistry,
     queries: Collection[BronzeQuery],
-) -> tuple[HeldOffsets, Collection[BronzeQuery]]:
+) -> Collection[BronzeQuery]:
     """Compare the queries with Kafka.
 
     Args:
         session: the driver's session.
         config: where Kafka is, and whether losses are accepted.
         channel: where each loss is told.
+        kafka: asked for what it holds.
         registry: where the schema of events comes from.
         queries: queries that have not been started.
 
     Returns:
-        What Kafka holds, and the queries that may start.
+        the queries that may start.
 
     """
-    held = held_offsets(session, config, {topic for query in queries for topic in query.topics})
+    held = kafka.held({topic for query in queries for topic in query.topics})
     losses = {query: lost for query in queries if (lost := query.lost(held))}
     if not config.accept_lost_offsets:
         for query, lost in losses.items():
@@ -54,7 +55,7 @@ def settle_losses(
                     end=each.end,
                     reason=each.reason,
                 )
-        return held, [query for query in queries if query not in losses]
+        return [query for query in queries if query not in losses]
     # The events first: should the process end here, they are written again, and mean the same.
     told = [(each, query.generations) for query, lost in losses.items() for each in lost]
     write_loss_events(session, config, registry, told, time.time_ns() // 1_000)
@@ -62,4 +63,4 @@ def settle_losses(
         query.accept(lost, held)
         for each in lost:
             channel.send("warning", reason=f"Accepted: {each.reason}")
-    return held, queries
+    return queries

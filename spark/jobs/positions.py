@@ -70,6 +70,17 @@ def spans_between(earlier: Positions, later: Positions) -> list[Span]:
     ]
 
 
+def first_portion(earlier: Positions, later: Positions, offsets_max: int) -> Positions:
+    """Return the positions after at most so many offsets of each partition, from the earlier."""
+    return advance(
+        earlier,
+        [
+            Span(span.topic, span.partition, span.first, min(span.end, span.first + offsets_max))
+            for span in spans_between(earlier, later)
+        ],
+    )
+
+
 def lowest(one: Positions, other: Positions) -> Positions:
     """Return, for each partition, the lower of two positions."""
     return {

@@ -5,7 +5,8 @@ A batch commits in this order, each commit carrying the positions at which the b
 1. silver.quarantine, only if a record is invalid;
 2. silver.trades, always, even without a row: from here on the batch's records count as consumed;
 3. gold.trades, inserting what is not there;
-4. gold.ohlcv, replacing the touched bars.
+4. silver.gaps, silver.sessions and silver.coverage, where events are due (see `events.py`);
+5. gold.ohlcv, replacing the bars that trades or events touch.
 
 The process can die between any two of them, so each start asks the tables. Records before
 silver.trades' positions are left out, which makes a repeated batch empty. Records that the
@@ -24,10 +25,10 @@ from pyspark.sql import functions as F
 
 import gold
 import positions as at
-from gold import Range, touched_ranges
+from decoding import Registry
+from events import Events
 from portions import is_next, portions
-from positions import Span
-from registry import SchemaRegistry
+from positions import Positions, Span
 from silver import outcomes
 from snapshots import consumed, reached, recording
 from statements import statement
@@ -39,6 +40,7 @@ from tables import (
     SILVER_TRADES,
     Table,
 )
+from time_ranges import Range, days, touched_ranges
 
 #: Temporary view of the records at hand with their outcome.
 BATCH = "batch"
@@ -53,9 +55,15 @@ BOUNDARIES = (
     "silver.quarantine",
     "silver.trades",
     "gold.trades",
+    "silver.gaps",
+    "silver.sessions",
+    "silver.coverage",
     "gold.ohlcv",
     "end",
 )
+
+#: All of time that the lake knows, for when it is not known what has changed.
+_ALL_TIME = (Range(0, 253_402_300_800_000_000),)
 
 _KEY = ["topic", "partition", "offset"]
 
@@ -92,6 +100,7 @@ class Refinery:
     Args:
         session: any session of the driver.
         registry: where writers' schemas come from.
+        trade_ends: asks Kafka for the next offset of every partition of the topics of trades.
         boundary: called with each of `BOUNDARIES` as a batch comes to it.
         offsets_max: most records that are taken from Bronze at a time where a batch has a hole.
 
@@ -100,17 +109,22 @@ class Refinery:
     def __init__(
         self,
         session: SparkSession,
-        registry: SchemaRegistry,
+        registry: Registry,
+        trade_ends: Callable[[], Positions],
         boundary: Callable[[str], None] = lambda _: None,
         offsets_max: int = OFFSETS_MAX,
     ) -> None:
         self._registry = registry
         self._boundary = boundary
+        self._events = Events(session, registry, trade_ends, boundary)
         self._offsets_max = offsets_max
         self._writers: dict[int, str] = {}
         positions = consumed(session, SILVER_TRADES)
         self.positions = reached(session, SILVER_TRADES, {}) if positions is None else positions
         self._quarantined = reached(session, SILVER_QUARANTINE, self.positions)
+        bars = consumed(session, GOLD_OHLCV) or {}
+        #: Whether events are taken that bars do not know of, because a process died in between.
+        self._are_bars_behind = bool(at.spans_between(bars, self._events.positions))
         self._resume_gold(session)
 
     def refine(self, records: DataFrame) -> Refined:
@@ -142,10 +156,10 @@ class Refinery:
         if not measures:
             return NOTHING_REFINED
         after = at.advance(self.positions, _spans(measures))
-        with recording(session, at.format_positions(after)):
+        with recording(session, after):
             self._to_silver(session, measures)
-            self.positions = after
-            self._to_gold(session, _touched(measures))
+        self.positions = after
+        self._to_gold(session, _touched(measures))
         self._boundary("end")
         return Refined(
             rows=sum(measure.records for measure in measures),
@@ -153,6 +167,23 @@ class Refinery:
             topics=frozenset(measure.topic for measure in measures if measure.trades > 0),
             newest_kafka_us=max(measure.newest_kafka_us for measure in measures),
         )
+
+    @property
+    def undecodable_events(self) -> int:
+        """How many events could not be decoded since the start."""
+        return self._events.undecodable
+
+    def settle(self, session: SparkSession) -> None:
+        """Take the events that are due, also where no trades come, and look for new ones.
+
+        Raises:
+            RegistryUnavailableError, KafkaUnavailableError: nothing was committed but whole steps;
+                the next call goes on.
+
+        """
+        if self._events.are_due(self.positions) or self._are_bars_behind:
+            self._to_bars(session, ())
+        self._events.look(session)
 
     def _decide(self, batch: DataFrame) -> Sequence[Row]:
         """Make the view of the batch with its outcomes, and return its measures.
@@ -212,21 +243,51 @@ class Refinery:
             "CAST(NULL AS STRING) AS reason",
             "CAST(NULL AS STRING) AS kept_reason",
         ).coalesce(1).localCheckpoint().createOrReplaceTempView(BATCH)
-        with recording(session, at.format_positions(self.positions)):
-            self._to_gold(session, _touched(_measure(session)))
+        self._to_gold(session, _touched(_measure(session)))
 
     def _to_gold(self, session: SparkSession, ranges: tuple[Range, ...]) -> None:
         self._boundary("gold.trades")
-        if not ranges:
-            _append(session.table(GOLD_TRADES.path).limit(0), GOLD_TRADES)
-            self._boundary("gold.ohlcv")
-            _append(session.table(GOLD_OHLCV.path).limit(0), GOLD_OHLCV)
-            return
-        session.sql(gold.merge_trades(BATCH, ranges))
+        with recording(session, self.positions):
+            if ranges:
+                session.sql(gold.merge_trades(BATCH, ranges))
+            else:
+                _append(session.table(GOLD_TRADES.path).limit(0), GOLD_TRADES)
+        self._to_bars(session, ranges)
+
+    def _to_bars(self, session: SparkSession, ranges: tuple[Range, ...]) -> None:
+        changed = self._take_events(session)
         self._boundary("gold.ohlcv")
-        bars = session.sql(gold.bars(ranges))
+        with recording(session, {**self.positions, **self._events.positions}):
+            touched_days = self._make_bars(session, ranges, changed)
+            if touched_days:
+                session.sql(gold.merge_bars(BARS, touched_days))
+            else:
+                _append(session.table(GOLD_OHLCV.path).limit(0), GOLD_OHLCV)
+        self._are_bars_behind = False
+
+    def _take_events(self, session: SparkSession) -> tuple[Range, ...]:
+        """Take the events that are due, and return the time in which completeness may change."""
+        changed: tuple[Range, ...] = ()
+        if self._events.are_due(self.positions):
+            with recording(session, self._events.positions_after):
+                changed = self._events.take(session)
+        if self._are_bars_behind:
+            changed = _ALL_TIME
+        self._are_bars_behind = bool(changed)
+        return changed
+
+    def _make_bars(
+        self, session: SparkSession, ranges: tuple[Range, ...], changed: tuple[Range, ...]
+    ) -> tuple[Range, ...]:
+        """Make the view of the bars that are to replace the stored ones; return their days."""
+        if not ranges and not changed:
+            return ()
+        bars = session.sql(gold.bars(ranges, changed, self._events.markets))
         bars.coalesce(1).localCheckpoint().createOrReplaceTempView(BARS)
-        session.sql(gold.merge_bars(BARS, ranges))
+        if not changed:
+            return days(ranges)
+        starts = session.sql(f"SELECT DISTINCT unix_micros(window_start) FROM {BARS}").collect()
+        return days(Range(start, start + 1) for (start,) in starts)
 
 
 def _append(rows: DataFrame, table: Table) -> None:

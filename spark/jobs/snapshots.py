@@ -8,29 +8,48 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from positions import CONSUMED, Positions, Span, advance, not_consumed, parse_positions
+from positions import (
+    CONSUMED,
+    Positions,
+    Span,
+    advance,
+    format_positions,
+    not_consumed,
+    parse_positions,
+    spans_between,
+)
 from tables import Table
 
 _COMMIT_PROPERTY = f"spark.sql.iceberg.snapshot-property.{CONSUMED}"
 
 
-def iceberg_table(session: SparkSession, table: Table) -> Any:
-    """Return Iceberg's own object of a table, as it is now."""
-    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
-    return spark_tables.loadIcebergTable(session._jsparkSession, table.path)
-
-
 def consumed(session: SparkSession, table: Table) -> Positions | None:
-    """Return the positions of the newest snapshot that has them, None if none has.
+    """Return the positions of the newest snapshot that has them, None if none has."""
+    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
+    iceberg = spark_tables.loadIcebergTable(session._jsparkSession, table.path)
+    found = consuming_snapshot(iceberg)
+    return None if found is None else found[1]
+
+
+def consuming_snapshot(
+    iceberg: Any, at_most: Positions | None = None
+) -> tuple[int, Positions] | None:
+    """Return the id and the positions of the newest snapshot that has them.
 
     Commits of maintenance carry none, so the search goes from the current snapshot to its parents.
+
+    Args:
+        iceberg: the table, an object of the JVM.
+        at_most: a snapshot that has consumed more than this does not count.
+
     """
-    iceberg = iceberg_table(session, table)
     snapshot = iceberg.currentSnapshot()
     while snapshot is not None:
         text = snapshot.summary().get(CONSUMED)
         if text is not None:
-            return parse_positions(text)
+            positions = parse_positions(text)
+            if at_most is None or not spans_between(at_most, positions):
+                return snapshot.snapshotId(), positions
         parent = snapshot.parentId()
         snapshot = None if parent is None else iceberg.snapshot(parent)
     return None
@@ -46,9 +65,9 @@ def reached(session: SparkSession, table: Table, after: Positions) -> Positions:
 
 
 @contextmanager
-def recording(session: SparkSession, text: str) -> Iterator[None]:
+def recording(session: SparkSession, positions: Positions) -> Iterator[None]:
     """Have the session's commits carry these positions in their summary, and no later ones."""
-    session.conf.set(_COMMIT_PROPERTY, text)
+    session.conf.set(_COMMIT_PROPERTY, format_positions(positions))
     try:
         yield
     finally:

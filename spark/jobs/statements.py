@@ -1,7 +1,7 @@
 """The SQL of the lake, one statement a file in `spark/sql`.
 
 SQL stands in files of its own so that it reads, diffs and highlights as SQL. `$name` is replaced by
-text that this program made itself: numbers, our own column and table names.
+text that this program made itself: numbers, our own column and table names, quoted text.
 """
 
 from __future__ import annotations
@@ -26,3 +26,9 @@ def statement(name: str, **values: object) -> str:
 
     """
     return _template(name).substitute(values)
+
+
+def literal(text: str) -> str:
+    """Return a text as a literal of Spark's SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -84,7 +84,5 @@ SELECT
   volume, quote_volume,
   -- Spark rounds half up; with DECIMAL(38,18) on both sides the quotient has 18 decimals.
   CAST(try_divide(quote_volume, volume) AS DECIMAL(38,18)) AS vwap,
-  trade_count, first_trade_id, last_trade_id,
-  false AS is_complete,
-  current_timestamp() AS updated_at
+  trade_count, first_trade_id, last_trade_id
 FROM bars

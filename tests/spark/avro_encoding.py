@@ -1,12 +1,12 @@
 """Avro and Confluent's wire format, written out by hand.
 
 The tests encode without any of the libraries that the lake decodes with, so that both cannot be
-wrong in the same way. Only the types that our records need.
+wrong in the same way. Only the types that K2's records need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ def confluent(schema_id: int, body: bytes) -> bytes:
 
 def record(schema: Mapping[str, Any], values: Mapping[str, Any]) -> bytes:
     """Encode a record of the schema."""
-    return b"".join(_value(field["type"], values[field["name"]]) for field in schema["fields"])
+    return _record(schema, values, {})
 
 
 def decimal_bytes(value: str | Decimal, scale: int = SCALE) -> bytes:
@@ -33,37 +33,46 @@ def decimal_bytes(value: str | Decimal, scale: int = SCALE) -> bytes:
     return unscaled.to_bytes((unscaled.bit_length() + 8) // 8, "big", signed=True)
 
 
-def _value(of: Any, value: Any) -> bytes:
+def _record(schema: Mapping[str, Any], values: Mapping[str, Any], named: dict[str, Any]) -> bytes:
+    named[schema["name"]] = schema
+    return b"".join(_value(f["type"], values[f["name"]], named) for f in schema["fields"])
+
+
+def _value(of: Any, value: Any, named: dict[str, Any]) -> bytes:
     if isinstance(of, list):
-        return _union(of, value)
+        kinds = [_is_null(branch) == (value is None) for branch in of]
+        place = kinds.index(True)
+        return _long(place) + _value(of[place], value, named)
+    of = named.get(of, of) if isinstance(of, str) else of
     kind = of if isinstance(of, str) else of["type"]
+    if kind == "null":
+        return b""
     if kind == "long":
         return _long(value)
     if kind == "string":
         return _bytes(value.encode())
-    if of == "bytes":
-        return _bytes(value)
     if kind == "bytes":
-        return _bytes(decimal_bytes(value, of["scale"]))
+        is_decimal = isinstance(of, Mapping)
+        return _bytes(decimal_bytes(value, of["scale"]) if is_decimal else value)
     if kind == "enum":
         return _long(of["symbols"].index(value))
-    if kind == "map":
-        items = b"".join(_bytes(k.encode()) + _value(of["values"], v) for k, v in value.items())
-        return (_long(len(value)) + items if value else b"") + _long(0)
-    if kind == "array":
-        items = b"".join(_value(of["items"], item) for item in value)
-        return (_long(len(value)) + items if value else b"") + _long(0)
     if kind == "record":
-        return record(of, value)
+        return _record(of, value, named)
+    if kind == "array":
+        return _block([_value(of["items"], item, named) for item in value])
+    if kind == "map":
+        return _block(
+            [_bytes(k.encode()) + _value(of["values"], v, named) for k, v in value.items()]
+        )
     raise NotImplementedError(kind)
 
 
-def _union(of: list[Any], value: Any) -> bytes:
-    """Encode a value of a type or null."""
-    (other,) = (each for each in of if each != "null")
-    if value is None:
-        return _long(of.index("null"))
-    return _long(of.index(other)) + _value(other, value)
+def _is_null(of: Any) -> bool:
+    return bool(of == "null")
+
+
+def _block(items: Sequence[bytes]) -> bytes:
+    return (_long(len(items)) + b"".join(items) if items else b"") + _long(0)
 
 
 def _bytes(value: bytes) -> bytes:

@@ -17,12 +17,14 @@ from pyspark.sql import Row, SparkSession
 
 from avro_encoding import confluent, record
 from positions import Positions
-from record_schema import trade_schema
+from record_schema import record_schema, trade_schema
 from refine import OFFSETS_MAX, Refined, Refinery
-from tables import BRONZE_TRADES, GOLD_OHLCV, GOLD_TRADES
+from tables import BRONZE_EVENTS, BRONZE_TRADES, GOLD_OHLCV, GOLD_TRADES, Table
 
 TOPIC = "trades"
 SCHEMA_ID = 7
+EVENT_TOPIC = "events"
+EVENT_SCHEMA_ID = 9
 #: 2026-08-26T12:00:00Z.
 NOON_US = 1_787_745_600_000_000
 MINUTE_US = 60_000_000
@@ -36,6 +38,9 @@ INTERVALS_S = {
     "1d": 86_400,
 }
 EXACT = Context(prec=200)
+
+#: exchange, native_symbol, interval, window_start in microseconds.
+BarKey = tuple[str, str, str, int]
 
 
 def trade(number: int, **values: Any) -> dict[str, Any]:
@@ -65,11 +70,20 @@ def encode(values: Mapping[str, Any], schema_id: int = SCHEMA_ID) -> bytes:
     return confluent(schema_id, record(trade_schema(), values))
 
 
+def event(kind: str, timestamp: int, **values: Any) -> bytes:
+    """Return the Kafka value of an event of kraken's BTC/USD."""
+    market = {"exchange": "kraken", "native_symbol": "BTC/USD"}
+    nothing = {field["name"]: None for field in record_schema("event")["fields"]}
+    given = {**nothing, **market, "event": kind, "timestamp": timestamp, **values}
+    return confluent(EVENT_SCHEMA_ID, record(record_schema("event"), given))
+
+
 class Registry:
     """A registry that knows some schemas and counts how often it is asked."""
 
     def __init__(self, schemas: Mapping[int, str] | None = None) -> None:
-        self.schemas = dict(schemas or {SCHEMA_ID: json.dumps(trade_schema())})
+        known = {SCHEMA_ID: trade_schema(), EVENT_SCHEMA_ID: record_schema("event")}
+        self.schemas = dict(schemas or {i: json.dumps(schema) for i, schema in known.items()})
         self.asked: list[int] = []
 
     def schema(self, schema_id: int) -> str | None:
@@ -84,30 +98,43 @@ class Lake:
     def __init__(self, spark: SparkSession) -> None:
         self.spark = spark
         self.registry = Registry()
-        self._offsets: dict[int, int] = {}
+        #: What Kafka says of its topics of trades.
+        self.trade_ends: Positions = {}
+        self._offsets: dict[tuple[str, int], int] = {}
         self._schema = spark.table(BRONZE_TRADES.path).schema
 
     def refinery(
         self, boundary: Callable[[str], None] = lambda _: None, offsets_max: int = OFFSETS_MAX
     ) -> Refinery:
         """Return what a start of the query makes."""
-        return Refinery(self.spark, self.registry, boundary, offsets_max)  # type: ignore[arg-type]
+        return Refinery(self.spark, self.registry, lambda: self.trade_ends, boundary, offsets_max)
 
-    def land(self, values: Iterable[bytes | None], partition: int = 0) -> list[Row]:
+    def land(
+        self,
+        values: Iterable[bytes | None],
+        partition: int = 0,
+        *,
+        topic: str = TOPIC,
+        table: Table = BRONZE_TRADES,
+    ) -> list[Row]:
         """Append records to Bronze in one commit and return them."""
         rows = []
         for value in values:
-            offset = self._offsets.get(partition, 0)
-            self._offsets[partition] = offset + 1
+            offset = self._offsets.get((topic, partition), 0)
+            self._offsets[topic, partition] = offset + 1
             produced = datetime.fromtimestamp(NOON_US / 1e6 + offset / 1e3, tz=timezone.utc)
-            rows.append((TOPIC, partition, offset, produced, b"key", value))
+            rows.append((topic, partition, offset, produced, b"key", value))
         frame = self.spark.createDataFrame(rows, self._schema)
-        frame.coalesce(1).writeTo(BRONZE_TRADES.path).append()
+        frame.coalesce(1).writeTo(table.path).append()
         return frame.collect()
+
+    def land_events(self, *events: bytes) -> None:
+        """Append events to Bronze."""
+        self.land(events, topic=EVENT_TOPIC, table=BRONZE_EVENTS)
 
     def skip(self, offsets: int, partition: int = 0) -> None:
         """Leave out offsets, as if Kafka had lost them."""
-        self._offsets[partition] = self._offsets.get(partition, 0) + offsets
+        self._offsets[TOPIC, partition] = self._offsets.get((TOPIC, partition), 0) + offsets
 
     def batch(self, rows: Iterable[Row]) -> Any:
         """Return rows of Bronze as the stream would hand them over."""
@@ -134,7 +161,7 @@ class Lake:
         query = f"SELECT {', '.join(names)} FROM {GOLD_TRADES.path} ORDER BY message_id"
         return [tuple(row) for row in self.spark.sql(query).collect()]
 
-    def bars(self) -> dict[tuple[str, str, str, int], tuple[Any, ...]]:
+    def bars(self) -> dict[BarKey, tuple[Any, ...]]:
         """Return the bars by key, without `updated_at`."""
         names = [n for n in GOLD_OHLCV.column_names if n != "updated_at"]
         times = {"window_start", "window_end"}
@@ -143,6 +170,14 @@ class Lake:
         bars = {_key(row): tuple(row[name] for name in BAR_COLUMNS) for row in rows}
         assert len(bars) == len(rows), "a bar is there twice"
         return bars
+
+    def complete(self, interval: str = "1m") -> list[int]:
+        """Return where the complete bars of an interval begin, in minutes from noon."""
+        return sorted(
+            (start - NOON_US) // MINUTE_US
+            for (_, _, name, start), bar in self.bars().items()
+            if name == interval and bar[-1]
+        )
 
     def snapshots(self, table: str) -> list[Positions | None]:
         """Return what each commit to a table says it has consumed, oldest first."""
@@ -161,7 +196,7 @@ BAR_COLUMNS = (
 )
 
 
-def _key(row: Row) -> tuple[str, str, str, int]:
+def _key(row: Row) -> BarKey:
     return (row.exchange, row.native_symbol, row.interval, row.window_start)
 
 
@@ -172,21 +207,30 @@ class _Bar:
 
 def expected_bars(
     trades: Iterable[Mapping[str, Any]],
-) -> dict[tuple[str, str, str, int], tuple[Any, ...]]:
-    """Compute all bars from the trades themselves, each message_id once."""
-    found: dict[tuple[str, str, str, int], _Bar] = {}
+    is_complete: Callable[[BarKey, int], bool] = lambda *_: False,
+) -> dict[BarKey, tuple[Any, ...]]:
+    """Compute all bars from the trades themselves, each message_id once.
+
+    Args:
+        trades: what was sent.
+        is_complete: says so of a bar, by its key and the microsecond in which its window ends.
+
+    """
+    found: dict[BarKey, _Bar] = {}
     for values in {values["message_id"]: values for values in trades}.values():
         for interval, seconds in INTERVALS_S.items():
             start = values["timestamp"] // (seconds * 1_000_000) * seconds * 1_000_000
             key = (values["exchange"], values["native_symbol"], interval, start)
             bar = found.get(key, _Bar())
             found[key] = replace(bar, trades=(*bar.trades, values))
-    return {key: _expected_bar(key, bar.trades) for key, bar in found.items()}
+    return {
+        key: (*bar_of, is_complete(key, bar_of[1]))
+        for key, bar in found.items()
+        for bar_of in [_expected_bar(key, bar.trades)]
+    }
 
 
-def _expected_bar(
-    key: tuple[str, str, str, int], trades: Iterable[Mapping[str, Any]]
-) -> tuple[Any, ...]:
+def _expected_bar(key: BarKey, trades: Iterable[Mapping[str, Any]]) -> tuple[Any, ...]:
     ordered = sorted(trades, key=lambda t: (t["timestamp"], int(t["trade_id"])))
     prices = [Decimal(t["price"]) for t in ordered]
     volume = quote_volume = Decimal(0)
@@ -200,5 +244,5 @@ def _expected_bar(
     return (
         *(ordered[0]["symbol"], key[3] + INTERVALS_S[key[2]] * 1_000_000),
         *(prices[0], max(prices), min(prices), prices[-1], volume, quote_volume, vwap),
-        *(len(ordered), ordered[0]["trade_id"], ordered[-1]["trade_id"], False),
+        *(len(ordered), ordered[0]["trade_id"], ordered[-1]["trade_id"]),
     )

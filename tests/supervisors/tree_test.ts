@@ -15,6 +15,7 @@ import type { Stop } from "../../actors/messages.ts";
 import { Outbox } from "../../actors/producer/outbox.ts";
 import { createLog } from "../../actors/settings/log.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
+import { MaintenanceDesk } from "../../actors/spark/maintenance_desk.ts";
 import { openFeedMemory } from "../../supervisors/feed_memory.ts";
 import type { TreeParts } from "../../supervisors/ground.ts";
 import { hostEffects, openHostStores } from "../../supervisors/host_effects.ts";
@@ -100,6 +101,7 @@ function plant(
     root: "/nowhere",
     log: quiet,
     effects,
+    maintenance: new MaintenanceDesk(),
     status,
     signal: new AbortController().signal,
   });

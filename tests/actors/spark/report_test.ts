@@ -21,9 +21,10 @@ test("known lines are read, and fields that are no figures are left out", () => 
     type: "working",
     query: "refine",
   });
-  expect(readSparkReport('{"type":"session","seconds":6.5,"pid":3}')).toEqual({
+  expect(readSparkReport('{"type":"session","seconds":6.5,"pid":3,"jvm_pid":4}')).toEqual({
     type: "session",
     seconds: 6.5,
+    jvm_pid: 4,
   });
   expect(readSparkReport('{"type":"failed","query":"refine","reason":"no disk"}')).toEqual({
     type: "failed",

@@ -11,6 +11,7 @@ import { join, resolve } from "node:path";
 import { SimulatedClock } from "xstate";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { topicSpecs } from "../../../actors/producer/topics.ts";
+import { MaintenanceDesk } from "../../../actors/spark/maintenance_desk.ts";
 import { type SparkConfig, type SparkInput, spark } from "../../../actors/spark/spark.ts";
 import {
   incarnate,
@@ -48,6 +49,13 @@ function configOf(data_dir: string, bootstrap_servers = "127.0.0.1:9"): SparkCon
     trigger_seconds: 2,
     max_offsets_per_trigger: 1_000,
     accept_lost_offsets: false,
+    mode: "stream",
+    maintenance_minutes: 0,
+    snapshot_hours_min: 1,
+    retention_bronze_days: 7,
+    retention_frames_days: 3,
+    retention_silver_days: 30,
+    retention_gold_days: 0,
   };
 }
 
@@ -59,6 +67,7 @@ function begin(change: Pick<SparkInput, "python" | "config" | "after">) {
     root,
     data_dir: folder.path,
     retention_ms: 24 * 3.6e6,
+    maintenance: new MaintenanceDesk(),
     onServing: () => {
       has_served = true;
     },

@@ -61,6 +61,7 @@ async function serve(): Promise<{ url: string; starts: () => number }> {
             command: (path, command) => planted.send(path, command),
             requestImport: ({ exchange }) =>
               exchange === "kraken" ? null : `The running platform does not feed ${exchange}`,
+            maintain: async () => "No Spark driver runs here now",
             metrics: createMetrics(),
           }),
         },
