@@ -17,9 +17,13 @@ const compared_tables = [
   "bronze.dead_letters",
   "silver.trades",
   "silver.quarantine",
+  "silver.gaps",
   "gold.trades",
   "gold.ohlcv",
 ] as const;
+
+/** Tables that have no positions of trades. */
+const unbounded_tables: readonly string[] = ["bronze.dead_letters", "silver.gaps", "gold.ohlcv"];
 
 /** One state of every compared table, as views to read it by. */
 export interface Pins {
@@ -44,7 +48,7 @@ export function pinTables(tables: readonly LakeTable[]): Pins {
     const table = tableNamed(tables, name);
     if (name === "gold.trades") return { table, snapshot_id: goldTradesAt(table, positions) };
     const snapshot_id = table.metadata.snapshots[0]?.snapshot_id ?? null;
-    const is_bounded = name !== "gold.ohlcv" && name !== "bronze.dead_letters";
+    const is_bounded = !unbounded_tables.includes(name);
     return is_bounded ? { table, snapshot_id, only: consumed_rows } : { table, snapshot_id };
   });
   return { views, positions };

@@ -57,11 +57,13 @@ def loss_event(
     """
     exchange = exchange_of(lost.topic)
     topic = bronze_name(lost.topic, generations)
+    is_frames = ".frames." in lost.topic
     return {
         "event": event,
         "exchange": exchange,
         "reason": lost.reason,
-        "gap_id": f"{exchange}:{topic}/{lost.partition}:{lost.first}",
+        # No trade is missing where frames are.
+        "gap_id": "NULL" if is_frames else f"'{exchange}:{topic}/{lost.partition}:{lost.first}'",
         "from_us": "NULL" if newest_us is None else newest_us,
         "now_us": now_us,
     }

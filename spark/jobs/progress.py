@@ -22,6 +22,7 @@ from pyspark.sql.streaming.listener import (
 
 from bronze import LANDED, BronzeQuery
 from channel import Channel, now_text
+from generations import kafka_name
 from positions import Positions, count_offsets, parse_positions, spans_between
 from refine import Refined
 
@@ -72,7 +73,7 @@ class Progress(StreamingQueryListener):
     def batch_refined(self, batch_id: int, refined: Refined, seconds: float) -> None:
         """Report a batch of the refining query."""
         with self._lock:
-            self._gold_topics |= refined.topics
+            self._gold_topics |= {kafka_name(topic) for topic in refined.topics}
             gold_topics = ",".join(sorted(self._gold_topics))
         self.batch_taken(
             REFINE,

@@ -5,6 +5,6 @@ SELECT
   '$exchange' AS exchange,
   timestamp_micros($now_us) AS timestamp,
   '$reason' AS reason,
-  '$gap_id' AS gap_id,
+  CAST($gap_id AS STRING) AS gap_id,
   timestamp_micros($from_us) AS from_timestamp,
   timestamp_micros($now_us) AS to_timestamp

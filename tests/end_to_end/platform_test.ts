@@ -183,6 +183,9 @@ test(
     expect(await platform.stop("SIGTERM")).toBe(0);
     expect(performance.now() - started_ms).toBeLessThan(30_000);
     for (const pid of pids) expect(startOfProcess(Number(pid))).toBeNull();
+    const replayed = await run(["replay"], environment);
+    expect([replayed.stdout, replayed.exit_code]).toEqual(["", 1]);
+    expect(replayed.stderr).toContain("run `bun run start` first");
   },
   test_ms,
 );

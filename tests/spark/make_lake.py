@@ -28,7 +28,7 @@ from pyspark.sql import SparkSession
 from config import Config
 from lake import MINUTE_US, NOON_US, Lake, encode, trade
 from session import open_session
-from tables import BRONZE_DEAD_LETTERS, GOLD_OHLCV, TABLES, definitions
+from tables import BRONZE_DEAD_LETTERS, GOLD_OHLCV, SILVER_GAPS, TABLES, definitions
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_US = 1440 * MINUTE_US
@@ -203,9 +203,17 @@ def _insert_bar(where: str, window_start: str) -> str:
 
 def _land_dead_letters(spark: SparkSession) -> None:
     spark.sql(
-        f"INSERT INTO {BRONZE_DEAD_LETTERS.path} SELECT 'market.crypto.dead_letters', 0, id,"
-        f" timestamp_micros({NOON_US}), NULL, X'00' FROM range(3)"
+        f"INSERT INTO {BRONZE_DEAD_LETTERS.path} SELECT 'market.crypto.dead_letters', 0, offset,"
+        f" timestamp_micros({NOON_US}), NULL, X'00' FROM VALUES (0), (1), (7) AS held(offset)"
     )
+    # Kafka had lost what is between them, and a person has accepted it.
+    values = {
+        "gap_id": "':market.crypto.dead_letters/0:2'",
+        "exchange": "''",
+        "state": "'unfillable'",
+    }
+    columns = ", ".join(values.get(name, "NULL") for name in SILVER_GAPS.column_names)
+    spark.sql(f"INSERT INTO {SILVER_GAPS.path} SELECT {columns}")
 
 
 def _main_snapshot(spark: SparkSession, table: str) -> int:
