@@ -42,7 +42,7 @@ const start: Command = {
   summary: "run the platform",
   usage: `bun run start [--simulate [--rate n] [--seed n]] [--role all|feed|lake]
   [--exchanges binance,kraken] [--symbols binance:BTCUSDT,kraken:BTC/USD] [--since 2h|ISO]
-  [--log text|json]
+  [--accept-lost-offsets] [--log text|json]
 
 Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which drain it.
   --simulate    take trades from the built-in exchange simulator; needs no network
@@ -54,6 +54,9 @@ Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which d
   --symbols     which markets, instead of K2_<EXCHANGE>_SYMBOLS
   --since       begin in the past: so long ago (2h), or at an ISO 8601 time; symbols whose trades
                 begin later are filled over REST
+  --accept-lost-offsets
+                have the lake go on where Kafka has lost what it had not read yet; the loss is
+                recorded as an event
   --log         log lines as text (default) or JSON, on stderr`,
   options: {
     simulate: flag,
@@ -63,6 +66,7 @@ Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which d
     exchanges: text,
     symbols: text,
     since: text,
+    "accept-lost-offsets": flag,
     log: text,
   },
   positionals_max: 0,

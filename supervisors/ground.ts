@@ -38,6 +38,8 @@ export interface TreeParts {
   readonly simulate: Simulation | null;
   readonly settings: Settings;
   readonly ports: Ports;
+  /** Whether the lake goes on without what Kafka has lost before it was read. */
+  readonly accept_lost_offsets: boolean;
   /** Kafka's id of the embedded cluster. */
   readonly cluster_id: string;
   /** The checkout. */

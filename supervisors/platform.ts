@@ -172,7 +172,7 @@ function plant(
   },
 ): Tree {
   const { settings, token, stamp, ports, signal, effects, outbox, memory } = place;
-  const { role } = options;
+  const { role, accept_lost_offsets } = options;
   const maintenance = new MaintenanceDesk();
   const status: ChildSpec = {
     id: "status",
@@ -201,7 +201,8 @@ function plant(
   const cluster_id = stamp.kafka_cluster_id;
   const simulate = simulationOf(options);
   const parts = { role, simulate, settings, ports, cluster_id, root, log, status, signal };
-  const tree = startTree(plantTree({ ...parts, feeding, memory, outbox, effects, maintenance }), {
+  const given = { feeding, memory, outbox, effects, maintenance, accept_lost_offsets };
+  const tree = startTree(plantTree({ ...parts, ...given }), {
     now_ms: Date.now,
     signal,
     notify: (exit) => logExit(log, exit),

@@ -225,7 +225,9 @@ function topics(ground: Ground): ChildSpec {
 }
 
 function lake(ground: Ground): ChildSpec {
-  const { root, log, settings, maintenance } = ground;
+  const { root, log, settings, effects, maintenance } = ground;
+  // What was lost before this start is accepted once; what is lost later is another decision.
+  let accept_lost_offsets = ground.accept_lost_offsets;
   return supervisorChild({
     id: "lake",
     strategy: "one_for_one",
@@ -241,9 +243,15 @@ function lake(ground: Ground): ChildSpec {
           incarnation,
           root,
           data_dir: settings.data_dir,
-          config: sparkConfig(ground),
+          config: { ...sparkConfig(ground), accept_lost_offsets },
+          python: join(root, ".setup/python/bin/python"),
+          retention_ms: settings.kafka.retention_ms,
+          onServing: () => {
+            accept_lost_offsets = false;
+          },
           maintenance,
           log,
+          after: effects.after,
         }),
         restart: "permanent",
         start_ms_max: spark_start_ms_max,
@@ -288,5 +296,6 @@ export function sparkConfig({
     retention_frames_days: retention.frames_days,
     retention_silver_days: retention.silver_days,
     retention_gold_days: retention.gold_days,
+    accept_lost_offsets: false,
   };
 }

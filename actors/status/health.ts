@@ -198,6 +198,20 @@ function judgeProducer({ figures, state }: StatusNode): Verdict {
 }
 
 function judgeSpark({ figures }: StatusNode, now_ms: number): Verdict {
+  const stopped = Object.entries(figures).filter(([name]) => name.endsWith("_stopped"));
+  const needed = stopped.find(([name]) => /^bronze_(trades|events)_/.test(name));
+  // Without the others Gold is as it should be.
+  const [, said] = needed ?? stopped[0] ?? [];
+  if (said !== undefined) {
+    return { status: needed === undefined ? "warn" : "fail", reason: String(said) };
+  }
+  const judged = judgeProgress(figures, now_ms);
+  const warning = Object.entries(figures).find(([name]) => name.endsWith("_lag_warning"))?.[1];
+  if (judged.status !== "pass" || typeof warning !== "string") return judged;
+  return { status: "warn", reason: warning };
+}
+
+function judgeProgress(figures: StatusNode["figures"], now_ms: number): Verdict {
   const said_at = figures.refine_timestamp;
   if (typeof said_at !== "string") {
     return { status: "warn", reason: "has not refined anything yet" };

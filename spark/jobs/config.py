@@ -59,6 +59,8 @@ class Config:
     retention_frames_days: int = 3
     retention_silver_days: int = 30
     retention_gold_days: int = 0
+    #: Whether to go on without the offsets that Kafka has lost before they were read.
+    accept_lost_offsets: bool = False
     #: Name of a boundary in a batch at which the driver kills itself. Tests only.
     fault: str | None = None
 
@@ -98,6 +100,10 @@ def _check(config: Config) -> None:
         path = getattr(config, name)
         if not PurePath(path).is_absolute():
             raise ValueError(f'{name} is "{path}": it must be an absolute path')
+    if not isinstance(config.accept_lost_offsets, bool):
+        raise ValueError(
+            f"accept_lost_offsets is {config.accept_lost_offsets!r}: it must be true or false"
+        )
     for name in ("trigger_seconds", "max_offsets_per_trigger", "snapshot_hours_min"):
         number = getattr(config, name)
         if not _is_number(number) or number <= 0:

@@ -16,11 +16,10 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from bronze import BronzeQuery, bronze_rows, client_options
+from bronze import BronzeQuery, bronze_rows
 from channel import Channel
 from config import Config, parse_config
 from kafka_offsets import KafkaOffsets
-from positions import count_offsets, spans_between
 from refine import Refinery
 from registry import SchemaRegistry
 from session import open_session
@@ -39,7 +38,7 @@ class Turn:
     def __init__(self, session: SparkSession, config: Config, number: int) -> None:
         self._session = session
         self._config = replace(config, checkpoint_dir=f"{config.checkpoint_dir}/{number}")
-        self._kafka = KafkaOffsets(session, client_options(config))
+        self._held = KafkaOffsets(session, config).held(config.trade_topics)
         #: Seconds by stage.
         self.seconds: dict[str, float] = {"silver": 0, "gold": 0}
         for table in TABLES:
@@ -49,20 +48,18 @@ class Turn:
 
     def run(self) -> int:
         """Take everything through every stage; return the number of rows."""
-        topics = self._config.trade_topics
-        beginnings, ends = self._kafka.beginnings(topics), self._kafka.ends(topics)
         self._read_only()
         self._land()
         self._refine()
-        return count_offsets(spans_between(beginnings, ends))
+        return sum(held.end - held.first for of in self._held.values() for held in of.values())
 
     def _bronze(self) -> BronzeQuery:
         topics = self._config.trade_topics
-        return BronzeQuery(self._session, self._config, self._kafka, BRONZE_TRADES, topics)
+        return BronzeQuery(self._session, self._config, BRONZE_TRADES, topics)
 
     def _read_only(self) -> None:
         started = time.monotonic()
-        records = self._bronze().records()
+        records = self._bronze().records(self._held)
         writer = records.writeStream.format("noop").trigger(availableNow=True)
         checkpoint = f"{self._config.checkpoint_dir}/noop"
         writer.option("checkpointLocation", checkpoint).start().awaitTermination()
@@ -70,7 +67,7 @@ class Turn:
 
     def _land(self) -> None:
         started = time.monotonic()
-        writer = self._bronze().writer().trigger(availableNow=True)
+        writer = self._bronze().writer(self._held).trigger(availableNow=True)
         writer.toTable(BRONZE_TRADES.path).awaitTermination()
         self.seconds["bronze"] = time.monotonic() - started
 

@@ -91,6 +91,7 @@ function plant(
   return plantTree({
     role,
     simulate: null,
+    accept_lost_offsets: false,
     settings,
     outbox,
     memory: role === "lake" ? null : memory,

@@ -5,10 +5,22 @@
 
 import { expect, test } from "bun:test";
 import type { Figures } from "../../../actors/messages.ts";
-import { addProgress, readSparkReport } from "../../../actors/spark/report.ts";
+import {
+  addProgress,
+  addStopped,
+  forgetStopped,
+  readSparkReport,
+} from "../../../actors/spark/report.ts";
 
 test("known lines are read, and fields that are no figures are left out", () => {
-  expect(readSparkReport('{"type":"ready"}')).toEqual({ type: "ready" });
+  expect(readSparkReport('{"type":"ready","queries":["refine",7]}')).toEqual({
+    type: "ready",
+    queries: ["refine"],
+  });
+  expect(readSparkReport('{"type":"working","query":"refine"}')).toEqual({
+    type: "working",
+    query: "refine",
+  });
   expect(readSparkReport('{"type":"session","seconds":6.5,"pid":3,"jvm_pid":4}')).toEqual({
     type: "session",
     seconds: 6.5,
@@ -48,4 +60,22 @@ test("figures hold a query's latest progress and the sum of its rows", () => {
     bronze_trades_rows_total: 1,
     bronze_trades_batches_total: 1,
   });
+});
+
+test("a query that does not run says why and what to do, until the next driver starts", () => {
+  const line = readSparkReport(
+    '{"type":"offsets_lost","query":"bronze_trades","topic":"t","first":3,"end":6,"reason":"t/0 lost"}',
+  );
+  expect(line).toEqual({ type: "offsets_lost", query: "bronze_trades", reason: "t/0 lost" });
+  const figures: Figures = { refine_rows_total: 3 };
+  addStopped(figures, "bronze_trades", ["t/0 lost"]);
+  expect(figures.bronze_trades_stopped).toBe(
+    "t/0 lost: `bun run start --accept-lost-offsets` goes on without them",
+  );
+  addStopped(figures, "bronze_trades", ["t/0 lost", "t/1 lost", "t/2 lost"]);
+  expect(figures.bronze_trades_stopped).toStartWith(
+    "t/0 lost (and 2 more partitions are like it): `bun run start",
+  );
+  forgetStopped(figures);
+  expect(figures).toEqual({ refine_rows_total: 3 });
 });
