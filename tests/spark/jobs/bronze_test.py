@@ -19,10 +19,10 @@ from pyspark.sql import SparkSession
 from broker import Broker, Topics
 from bronze import BronzeQuery, starting_offsets
 from channel import Channel
-from checkpoint import drop_checkpoint
+from checkpoints import drop_checkpoint
 from config import Config
 from decoding import decode
-from kafka_offsets import held_offsets
+from kafka_offsets import KafkaOffsets
 from lake import NOON_US, Lake, Registry, encode, trade
 from losses import settle_losses
 from record_schema import record_schema
@@ -276,7 +276,7 @@ def test_what_kafka_holds_leaves_out_what_it_does_not_have(run: Run, topics: Top
     topics.produce(run.topic, values(0, 1, 2), partition=1)
     topics.lose(run.topic, before=2, partition=1)
 
-    held = held_offsets(run.lake.spark, run._config, [run.topic, "no.such.topic"])
+    held = KafkaOffsets(run.lake.spark, run._config).held([run.topic, "no.such.topic"])
 
     assert {
         topic: {number: (each.first, each.end) for number, each in partitions.items()}
