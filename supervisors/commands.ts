@@ -16,6 +16,7 @@ import type { StepName } from "../actors/setup/steps.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { readBackfillOptions } from "./backfill_options.ts";
 import { readMaintainFormat } from "./maintain_options.ts";
+import { readReplayOptions } from "./replay_options.ts";
 import { purposeOf, readStartOptions, type StartOptions } from "./start_options.ts";
 
 /** One command: how it is called, what it needs, and where its code is. */
@@ -234,6 +235,24 @@ Spark starts and does all that there is to do. Interrupted, the same command goe
   load: () => import("./maintain_command.ts"),
 };
 
+const replay: Command = {
+  name: "replay",
+  summary: "produce quarantined records again",
+  usage: `bun run replay [--reason CODE] [--since 2h|ISO]
+
+Produces quarantined records again to their own topics, once whatever made them invalid is mended.
+Each is a new record with an outcome of its own; its row in silver.quarantine stays. What was
+replayed already is left out. Goes to K2_KAFKA_BROKERS, or to the broker of the platform that runs
+on the data directory. Prints a line for each reason, and replayed=… last.
+  --reason CODE  only records with this reason in silver.quarantine
+  --since        only records produced since then: so long ago (2h), or an ISO 8601 time`,
+  options: { reason: text, since: text },
+  positionals_max: 0,
+  check: ({ flags }) => void readReplayOptions(flags, Date.now()),
+  setup: () => ["packages", "duckdb", "kafka_client"],
+  load: () => import("./replay_command.ts"),
+};
+
 const notebook: Command = {
   name: "notebook",
   summary: "open the notebooks",
@@ -383,6 +402,7 @@ export const commands: readonly Command[] = [
   record,
   normalize,
   backfill,
+  replay,
   maintain,
   notebook,
   bench,

@@ -104,7 +104,12 @@ function chosenExchanges(
   });
 }
 
-function readSince(flags: Flags): Since | null {
+/**
+ * Reads `--since`; null where it is absent.
+ *
+ * @throws {UsageError} where it is neither a duration nor a time.
+ */
+export function readSince(flags: Flags): Since | null {
   const value = textOf(flags, "since");
   if (value === undefined) return null;
   const ago_ms = readDurationMs(value);

@@ -122,6 +122,7 @@ const impure: Readonly<Record<string, string>> = {
   "supervisors/maintain_command.ts": "files, HTTP, prints, signals",
   "supervisors/platform.ts": "the whole process",
   "supervisors/record_command.ts": "files, prints, signals",
+  "supervisors/replay_command.ts": "clock, prints",
   "supervisors/start_command.ts": "clock, timers, prints",
 };
 

@@ -15,19 +15,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
-from checkpoints import drop_checkpoint, next_offsets
 from config import Config
-from generations import (
-    PROPERTY,
-    in_bronze,
-    in_kafka,
-    read_generations,
-    topic_column,
-)
-from kafka_offsets import kafka_options
+from generations import PROPERTY, in_bronze, in_kafka, read_generations, topic_column
+from kafka_checkpoint import drop_checkpoint, next_offsets
+from kafka_offsets import KafkaOffsets
 from lost_offsets import HeldOffsets, Lost, go_on_after, lost_offsets
 from positions import Positions, advance, position, spans_between
-from snapshots import iceberg_table, reached
+from snapshots import reached
+from table_files import load, set_properties
 from tables import Table
 
 #: Spark's number for the first offset that Kafka still holds.
@@ -42,6 +37,7 @@ class BronzeQuery:
     Args:
         session: the driver's session.
         config: where Kafka is, and where the checkpoint stands.
+        kafka: asks the same Kafka.
         table: the table to append to.
         topics: the topics to read. One that the query has read before stays in it: Spark takes a
             topic that is left out for lost data.
@@ -49,16 +45,22 @@ class BronzeQuery:
     """
 
     def __init__(
-        self, session: SparkSession, config: Config, table: Table, topics: Iterable[str]
+        self,
+        session: SparkSession,
+        config: Config,
+        kafka: KafkaOffsets,
+        table: Table,
+        topics: Iterable[str],
     ) -> None:
         self._session = session
         self._config = config
+        self._kafka = kafka
         self._table = table
         #: Name of the query, and of its folder among the checkpoints.
         self.name = table.name.replace(".", "_")
         self._checkpoint = f"{config.checkpoint_dir}/{self.name}"
         #: How often each of its topics was made.
-        self.generations = read_generations(dict(iceberg_table(session, table).properties()))
+        self.generations = read_generations(dict(load(session, table).properties()))
         planned = next_offsets(session, self._checkpoint)
         self._is_continued = planned is not None
         #: Where the query goes on, as Kafka names its topics.
@@ -102,31 +104,17 @@ class BronzeQuery:
         positions = go_on_after(self._furthest(), lost)
         for topic in sorted({each.topic for each in lost if each.end is None}):
             generation = self.generations.get(topic, 1) + 1
-            update = iceberg_table(self._session, self._table).updateProperties()
-            update.set(f"{PROPERTY}{topic}", str(generation)).commit()
+            property_ = {f"{PROPERTY}{topic}": str(generation)}
+            set_properties(load(self._session, self._table), property_)
             self.generations = {**self.generations, topic: generation}
         self._asked_for = frozenset(topic for topic in self._asked_for if topic in held)
         self._go_on_at(positions)
 
-    def start(self, seconds: float, held: HeldOffsets) -> StreamingQuery:
-        """Start the query with one batch every so many seconds.
-
-        Args:
-            seconds: time between two batches.
-            held: what Kafka holds of its topics.
-
-        """
-        writer = self.writer(held).trigger(processingTime=f"{seconds} seconds")
-        return writer.toTable(self._table.path)
-
-    def records(self, held: HeldOffsets) -> DataFrame:
+    def records(self) -> DataFrame:
         """Return the stream of Kafka's records from where the query goes on."""
-        starting = "earliest"
-        if not self._is_continued and self._next:
-            partitions = {topic: held.get(topic, {}) for topic in self.topics}
-            starting = starting_offsets(self._next, partitions)
+        starting = "earliest" if self._is_continued else self._starting_offsets()
         options = {
-            **kafka_options(self._config),
+            **{f"kafka.{name}": value for name, value in client_options(self._config).items()},
             "subscribe": ",".join(sorted(self.topics)),
             # Only looked at where there is no checkpoint.
             "startingOffsets": starting,
@@ -139,10 +127,15 @@ class BronzeQuery:
             *("partition", "offset", "timestamp AS kafka_timestamp", "key", "value"),
         )
 
-    def writer(self, held: HeldOffsets) -> DataStreamWriter:
+    def start(self, seconds: float) -> StreamingQuery:
+        """Start the query with one batch every so many seconds."""
+        writer = self.writer().trigger(processingTime=f"{seconds} seconds")
+        return writer.toTable(self._table.path)
+
+    def writer(self) -> DataStreamWriter:
         """Return what writes the records into the table, without a trigger."""
         return (
-            self.records(held)
+            self.records()
             # Told to listeners with each batch's progress; it costs no pass of its own.
             .observe(LANDED, F.expr("unix_micros(max(kafka_timestamp)) AS newest_us"))
             # One file a batch and day: readers open each of them.
@@ -153,6 +146,11 @@ class BronzeQuery:
             .option("fanout-enabled", "true")
             .option("checkpointLocation", self._checkpoint)
         )
+
+    def _starting_offsets(self) -> str:
+        if not self._next:
+            return "earliest"
+        return starting_offsets(self._next, self._kafka.partitions(self.topics))
 
     def _reached(self) -> Positions:
         """Return where the table ends, as Kafka names its topics."""
@@ -172,7 +170,7 @@ class BronzeQuery:
 def bronze_rows(session: SparkSession, table: Table, rows_max: int) -> DataFrame:
     """Return the stream of a Bronze table's rows, so many a batch at most.
 
-    Only maintenance removes or replaces files there, and all that it removes is consumed.
+    Retention and compaction change files and no row that is still to be read.
     """
     return (
         session.readStream.format("iceberg")
@@ -183,19 +181,25 @@ def bronze_rows(session: SparkSession, table: Table, rows_max: int) -> DataFrame
     )
 
 
-def starting_offsets(positions: Positions, partitions: Mapping[str, Iterable[int]]) -> str:
+def starting_offsets(positions: Positions, partitions: Mapping[str, int]) -> str:
     """Return Spark's `startingOffsets`: the positions, and from the earliest what has none.
 
     Args:
         positions: where Bronze ends.
-        partitions: the partitions of each topic; Spark wants every one of them named.
+        partitions: number of partitions by topic; Spark wants every one of them named.
 
     """
     offsets = {
         topic: {
             str(partition): position(positions, topic, partition) or EARLIEST
-            for partition in numbers
+            for partition in range(count)
         }
-        for topic, numbers in partitions.items()
+        for topic, count in partitions.items()
     }
     return json.dumps(offsets)
+
+
+def client_options(config: Config) -> dict[str, str]:
+    """Return the properties of Kafka's Java client. Secret."""
+    given = {n.removeprefix("kafka."): value for n, value in config.kafka_options.items()}
+    return {**given, "bootstrap.servers": config.bootstrap_servers}

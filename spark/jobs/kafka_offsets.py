@@ -1,7 +1,4 @@
-"""What Kafka still holds of some topics: the first and the next offset of each partition.
-
-Asked of the brokers themselves, by the client that stands in Spark's JVM anyway.
-"""
+"""Where Kafka's topics begin and end, asked of the brokers through Spark's own client library."""
 
 from __future__ import annotations
 
@@ -11,24 +8,14 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from config import Config
 from lost_offsets import Held, HeldOffsets
 from positions import Positions
 
-ANSWER_S_MAX = 30
+TIMEOUT_S = 30
 
 
 class KafkaUnavailableError(Exception):
     """The brokers gave no answer."""
-
-
-def kafka_options(config: Config) -> dict[str, str]:
-    """Return Spark's options of the Kafka client: where it is and who we are. Secret."""
-    prefixed = {
-        name if name.startswith("kafka.") else f"kafka.{name}": value
-        for name, value in config.kafka_options.items()
-    }
-    return {**prefixed, "kafka.bootstrap.servers": config.bootstrap_servers}
 
 
 class KafkaOffsets:
@@ -36,69 +23,58 @@ class KafkaOffsets:
 
     Args:
         session: any session of the driver.
-        config: where Kafka is.
+        options: properties of Kafka's Java client, without Spark's prefix. Secret.
 
     """
 
-    def __init__(self, session: SparkSession, config: Config) -> None:
+    def __init__(self, session: SparkSession, options: Mapping[str, str]) -> None:
         self._java = session._jvm.java
         self._kafka = session._jvm.org.apache.kafka
         properties = self._java.util.Properties()
-        for name, value in kafka_options(config).items():
-            properties.setProperty(name.removeprefix("kafka."), value)
+        for name, value in options.items():
+            properties.setProperty(name, value)
         self._admin = self._kafka.clients.admin.AdminClient.create(properties)
 
-    def held(self, topics: Iterable[str]) -> HeldOffsets:
-        """Return what Kafka holds, by topic and partition; a topic that is not there is left out.
+    def partitions(self, topics: Iterable[str]) -> dict[str, int]:
+        """Return the number of partitions of each topic."""
+        names = self._java.util.ArrayList()
+        for topic in topics:
+            names.append(topic)
+        described = self._answer(self._admin.describeTopics(names).allTopicNames())
+        return {topic: described.get(topic).partitions().size() for topic in topics}
 
-        Raises:
-            KafkaUnavailableError: there is no answer within half a minute.
-
-        """
-        counts = self._count_partitions(topics)
-        offset_spec = self._kafka.clients.admin.OffsetSpec
-        firsts = self._list_offsets(counts, offset_spec.earliest())
-        ends = self._list_offsets(counts, offset_spec.latest())
-        return {
-            topic: {
-                partition: Held(firsts[topic][partition], ends[topic][partition])
-                for partition in range(count)
-            }
-            for topic, count in counts.items()
-        }
+    def beginnings(self, topics: Iterable[str]) -> Positions:
+        """Return the first offset that Kafka still holds, of every partition of the topics."""
+        return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.earliest())
 
     def ends(self, topics: Iterable[str]) -> Positions:
-        """Return the next offset of each partition; a topic that is not there is left out.
+        """Return the next offset, of every partition of the topics."""
+        return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.latest())
 
-        Raises:
-            KafkaUnavailableError: there is no answer within half a minute.
+    def held(self, topics: Iterable[str]) -> HeldOffsets:
+        """Return what Kafka holds of the topics; one that does not exist is left out."""
+        names = self._answer(self._admin.listTopics().names())
+        existing = [topic for topic in topics if names.contains(topic)]
+        firsts, ends = self.beginnings(existing), self.ends(existing)
+        return {
+            topic: {partition: Held(firsts[topic][partition], end) for partition, end in of.items()}
+            for topic, of in ends.items()
+        }
 
-        """
-        latest = self._kafka.clients.admin.OffsetSpec.latest()
-        return self._list_offsets(self._count_partitions(topics), latest)
-
-    def _count_partitions(self, topics: Iterable[str]) -> dict[str, int]:
-        existing = set(self._answer(self._admin.listTopics().names()))
-        names = self._java.util.ArrayList()
-        for topic in sorted({*topics} & existing):
-            names.add(topic)
-        described = self._answer(self._admin.describeTopics(names).allTopicNames())
-        return {topic: described[topic].partitions().size() for topic in names}
-
-    def _list_offsets(self, counts: Mapping[str, int], spec: Any) -> Positions:
+    def _offsets(self, topics: Iterable[str], at: Any) -> Positions:
         asked = self._java.util.HashMap()
-        for topic, count in counts.items():
+        for topic, count in self.partitions(topics).items():
             for partition in range(count):
-                asked.put(self._kafka.common.TopicPartition(topic, partition), spec)
-        found: dict[str, dict[int, int]] = {topic: {} for topic in counts}
-        for entry in self._answer(self._admin.listOffsets(asked).all()).entrySet():
-            place = entry.getKey()
-            found[place.topic()][place.partition()] = entry.getValue().offset()
-        return found
+                asked[self._kafka.common.TopicPartition(topic, partition)] = at
+        found = self._answer(self._admin.listOffsets(asked).all())
+        positions: dict[str, dict[int, int]] = {}
+        for key in asked:
+            positions.setdefault(key.topic(), {})[key.partition()] = found.get(key).offset()
+        return positions
 
     def _answer(self, future: Any) -> Any:
         try:
-            return future.get(ANSWER_S_MAX, self._java.util.concurrent.TimeUnit.SECONDS)
+            return future.get(TIMEOUT_S, self._java.util.concurrent.TimeUnit.SECONDS)
         except Py4JJavaError as error:
-            reason = str(error.java_exception)
+            reason = str(error.java_exception.getMessage())
             raise KafkaUnavailableError(f"Kafka does not say its offsets: {reason}") from error

@@ -16,7 +16,6 @@ from channel import Channel
 from config import Config
 from kafka_offsets import KafkaOffsets
 from loss_events import write_loss_events
-from lost_offsets import HeldOffsets
 from registry import SchemaRegistry
 
 
@@ -24,22 +23,22 @@ def settle_losses(
     session: SparkSession,
     config: Config,
     channel: Channel,
-    registry: SchemaRegistry,
     kafka: KafkaOffsets,
+    registry: SchemaRegistry,
     queries: Collection[BronzeQuery],
-) -> tuple[HeldOffsets, Collection[BronzeQuery]]:
+) -> Collection[BronzeQuery]:
     """Compare the queries with Kafka.
 
     Args:
         session: the driver's session.
         config: where Kafka is, and whether losses are accepted.
         channel: where each loss is told.
+        kafka: asked for what it holds.
         registry: where the schema of events comes from.
-        kafka: says what it holds.
         queries: queries that have not been started.
 
     Returns:
-        What Kafka holds, and the queries that may start.
+        the queries that may start.
 
     """
     held = kafka.held({topic for query in queries for topic in query.topics})
@@ -56,7 +55,7 @@ def settle_losses(
                     end=each.end,
                     reason=each.reason,
                 )
-        return held, [query for query in queries if query not in losses]
+        return [query for query in queries if query not in losses]
     # The events first: should the process end here, they are written again, and mean the same.
     told = [(each, query.generations) for query, lost in losses.items() for each in lost]
     write_loss_events(session, config, registry, told, time.time_ns() // 1_000)
@@ -64,4 +63,4 @@ def settle_losses(
         query.accept(lost, held)
         for each in lost:
             channel.send("warning", reason=f"Accepted: {each.reason}")
-    return held, queries
+    return queries

@@ -64,6 +64,14 @@ def _end(offset: int, held: Held | None) -> int | None:
     return max(offset, held.first)
 
 
+def ends_of_held(held: HeldOffsets) -> Positions:
+    """Return the next offset of every partition of which Kafka holds something."""
+    return {
+        topic: {number: each.end for number, each in partitions.items() if each.first < each.end}
+        for topic, partitions in held.items()
+    }
+
+
 def go_on_after(positions: Positions, lost: Collection[Lost]) -> Positions:
     """Return the positions past what is lost; a topic that was made anew is one never read."""
     remade = {each.topic for each in lost if each.end is None}

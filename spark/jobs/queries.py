@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from bronze import BronzeQuery, bronze_rows
+from bronze import BronzeQuery, bronze_rows, client_options
 from channel import Channel, one_line
 from config import Config
 from frames import FRAMES, FrameRefinery, RefinedFrames, start_frames
 from kafka_offsets import KafkaOffsets, KafkaUnavailableError
 from losses import settle_losses
+from lost_offsets import ends_of_held
 from positions import Positions
 from progress import REFINE, Follower, Progress
 from refine import Refinery
@@ -61,7 +62,7 @@ class Queries:
         self._config = config
         self._channel = channel
         self._failed = failed
-        self._kafka = KafkaOffsets(session, config)
+        self._kafka = KafkaOffsets(session, client_options(config))
         self._registry = SchemaRegistry(
             config.schema_registry_url,
             username=config.schema_registry_username,
@@ -81,8 +82,8 @@ class Queries:
             letters: DEAD_LETTER_TRIGGERS,
         }
         asked_for = [query for query in self._triggers if query.topics]
-        self._held, self._startable = settle_losses(
-            session, config, channel, self._registry, self._kafka, asked_for
+        self._startable = settle_losses(
+            session, config, channel, self._kafka, self._registry, asked_for
         )
         self._refinery = Refinery(
             session,
@@ -123,20 +124,18 @@ class Queries:
                 seconds * FRAME_TRIGGERS,
                 self._report_frames,
             ),
-            *(
-                query.start(seconds * self._triggers[query], self._held)
-                for query in self._startable
-            ),
+            *(query.start(seconds * self._triggers[query]) for query in self._startable),
         )
         threading.Thread(target=self._settle_regularly, daemon=True).start()
         return queries
 
     def _bronze(self, table: Table, topics: Iterable[str]) -> BronzeQuery:
-        return BronzeQuery(self._session, self._config, table, topics)
+        return BronzeQuery(self._session, self._config, self._kafka, table, topics)
 
     def _trade_ends(self) -> Positions:
         """Return where Kafka's topics of trades end, as Bronze names them."""
-        return self._trades.in_bronze(self._kafka.ends(self._trades.topics))
+        held = self._kafka.held(self._trades.topics)
+        return self._trades.in_bronze(ends_of_held(held))
 
     def _step_to(self, reached: Callable[[str], None]) -> Callable[[str], None]:
         def step(boundary: str) -> None:

@@ -23,15 +23,11 @@ from tables import Table
 _COMMIT_PROPERTY = f"spark.sql.iceberg.snapshot-property.{CONSUMED}"
 
 
-def iceberg_table(session: SparkSession, table: Table) -> Any:
-    """Return Iceberg's own object of a table, as it is now."""
-    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
-    return spark_tables.loadIcebergTable(session._jsparkSession, table.path)
-
-
 def consumed(session: SparkSession, table: Table) -> Positions | None:
     """Return the positions of the newest snapshot that has them, None if none has."""
-    found = consuming_snapshot(iceberg_table(session, table))
+    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
+    iceberg = spark_tables.loadIcebergTable(session._jsparkSession, table.path)
+    found = consuming_snapshot(iceberg)
     return None if found is None else found[1]
 
 

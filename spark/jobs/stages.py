@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from bronze import BronzeQuery, bronze_rows
+from bronze import BronzeQuery, bronze_rows, client_options
 from channel import Channel
 from config import Config, parse_config
 from kafka_offsets import KafkaOffsets
@@ -38,7 +38,7 @@ class Turn:
     def __init__(self, session: SparkSession, config: Config, number: int) -> None:
         self._session = session
         self._config = replace(config, checkpoint_dir=f"{config.checkpoint_dir}/{number}")
-        self._held = KafkaOffsets(session, config).held(config.trade_topics)
+        self._kafka = KafkaOffsets(session, client_options(config))
         #: Seconds by stage.
         self.seconds: dict[str, float] = {"silver": 0, "gold": 0}
         for table in TABLES:
@@ -51,15 +51,16 @@ class Turn:
         self._read_only()
         self._land()
         self._refine()
-        return sum(held.end - held.first for of in self._held.values() for held in of.values())
+        held = self._kafka.held(self._config.trade_topics)
+        return sum(each.end - each.first for of in held.values() for each in of.values())
 
     def _bronze(self) -> BronzeQuery:
         topics = self._config.trade_topics
-        return BronzeQuery(self._session, self._config, BRONZE_TRADES, topics)
+        return BronzeQuery(self._session, self._config, self._kafka, BRONZE_TRADES, topics)
 
     def _read_only(self) -> None:
         started = time.monotonic()
-        records = self._bronze().records(self._held)
+        records = self._bronze().records()
         writer = records.writeStream.format("noop").trigger(availableNow=True)
         checkpoint = f"{self._config.checkpoint_dir}/noop"
         writer.option("checkpointLocation", checkpoint).start().awaitTermination()
@@ -67,7 +68,7 @@ class Turn:
 
     def _land(self) -> None:
         started = time.monotonic()
-        writer = self._bronze().writer(self._held).trigger(availableNow=True)
+        writer = self._bronze().writer().trigger(availableNow=True)
         writer.toTable(BRONZE_TRADES.path).awaitTermination()
         self.seconds["bronze"] = time.monotonic() - started
 

@@ -56,6 +56,13 @@ function configOf(data_dir: string, bootstrap_servers = "127.0.0.1:9"): SparkCon
     retention_silver_days: 30,
     retention_gold_days: 0,
     accept_lost_offsets: false,
+    mode: "stream",
+    maintenance_minutes: 0,
+    snapshot_hours_min: 1,
+    retention_bronze_days: 7,
+    retention_frames_days: 3,
+    retention_silver_days: 30,
+    retention_gold_days: 0,
   };
 }
 
@@ -68,6 +75,7 @@ function begin(change: Pick<SparkInput, "python" | "config" | "after">) {
     data_dir: folder.path,
     maintenance: new MaintenanceDesk(),
     retention_ms: 24 * 3.6e6,
+    maintenance: new MaintenanceDesk(),
     onServing: () => {
       has_served = true;
     },

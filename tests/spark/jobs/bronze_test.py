@@ -17,11 +17,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from broker import Broker, Topics
-from bronze import BronzeQuery, starting_offsets
+from bronze import BronzeQuery, client_options, starting_offsets
 from channel import Channel
-from checkpoints import drop_checkpoint
 from config import Config
 from decoding import decode
+from kafka_checkpoint import drop_checkpoint
 from kafka_offsets import KafkaOffsets
 from lake import NOON_US, Lake, Registry, encode, trade
 from losses import settle_losses
@@ -89,21 +89,24 @@ class Run:
     def __init__(self, lake: Lake, registry: SchemaRegistry, config: Config, topic: str) -> None:
         self.lake = lake
         self.topic = topic
+        self.kafka = KafkaOffsets(lake.spark, client_options(config))
         self._registry = registry
         self._config = config
 
     def query(self) -> BronzeQuery:
         """Return what a start of the driver makes."""
-        return BronzeQuery(self.lake.spark, self._config, BRONZE_TRADES, [self.topic])
+        return BronzeQuery(self.lake.spark, self._config, self.kafka, BRONZE_TRADES, [self.topic])
 
     def go(self, *, accept: bool = False) -> list[dict[str, object]]:
         """Take what Kafka has, where nothing is lost, and return what was said."""
         config = replace(self._config, accept_lost_offsets=accept)
         said = Said()
         query = self.query()
-        held, startable = settle_losses(self.lake.spark, config, said, self._registry, [query])
+        startable = settle_losses(
+            self.lake.spark, config, said, self.kafka, self._registry, [query]
+        )
         for each in startable:
-            running = each.start(0.1, held)
+            running = each.start(0.1)
             running.processAllAvailable()
             running.stop()
         return said.lines
@@ -145,7 +148,7 @@ def values(*numbers: int) -> list[bytes]:
 
 
 def test_starting_offsets_are_the_positions_and_the_earliest_elsewhere() -> None:
-    offsets = starting_offsets({"a": {0: 5, 2: 9}}, {"a": range(3), "b": [0]})
+    offsets = starting_offsets({"a": {0: 5, 2: 9}}, {"a": 3, "b": 1})
 
     assert json.loads(offsets) == {"a": {"0": 5, "1": -2, "2": 9}, "b": {"0": -2}}
 
@@ -276,7 +279,7 @@ def test_what_kafka_holds_leaves_out_what_it_does_not_have(run: Run, topics: Top
     topics.produce(run.topic, values(0, 1, 2), partition=1)
     topics.lose(run.topic, before=2, partition=1)
 
-    held = KafkaOffsets(run.lake.spark, run._config).held([run.topic, "no.such.topic"])
+    held = run.kafka.held([run.topic, "no.such.topic"])
 
     assert {
         topic: {number: (each.first, each.end) for number, each in partitions.items()}
@@ -285,4 +288,7 @@ def test_what_kafka_holds_leaves_out_what_it_does_not_have(run: Run, topics: Top
 
 
 def test_a_query_without_topics_has_nothing_to_read(run: Run) -> None:
-    assert BronzeQuery(run.lake.spark, run._config, BRONZE_DEAD_LETTERS, []).topics == frozenset()
+    assert (
+        BronzeQuery(run.lake.spark, run._config, run.kafka, BRONZE_DEAD_LETTERS, []).topics
+        == frozenset()
+    )

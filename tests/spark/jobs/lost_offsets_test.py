@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from lost_offsets import Held, Lost, go_on_after, lost_offsets
+from lost_offsets import Held, Lost, ends_of_held, go_on_after, lost_offsets
 
 HELD = {"a": {0: Held(5, 9)}}
 
@@ -36,6 +36,10 @@ def test_reading_goes_on_past_the_loss_and_from_the_start_of_a_topic_made_anew()
     lost = [Lost("a", 0, 1, 5), Lost("b", 0, 3, None)]
 
     assert go_on_after(positions, lost) == {"a": {0: 5, 1: 7}, "c": {0: 4}}
+
+
+def test_what_kafka_has_nothing_of_has_no_end_to_wait_for() -> None:
+    assert ends_of_held({"a": {0: Held(5, 9), 1: Held(7, 7)}}) == {"a": {0: 9}}
 
 
 def test_a_loss_names_topic_partition_and_range() -> None:
