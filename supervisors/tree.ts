@@ -289,7 +289,6 @@ export function sparkConfig({
     driver_memory: settings.spark_driver_memory,
     trigger_seconds: settings.trigger_seconds,
     max_offsets_per_trigger: 100_000,
-    accept_lost_offsets: false,
     mode: "stream",
     maintenance_minutes: settings.maintenance_minutes,
     snapshot_hours_min: settings.snapshot_hours_min,

@@ -124,6 +124,7 @@ test(
 );
 
 test(
+<<<<<<< HEAD
   "a record of an unknown schema is quarantined, and replayed once the schema is known",
   async () => {
     const ports = JSON.parse(readFileSync(join(data.path, "k2.json"), "utf8")).ports;
@@ -159,6 +160,20 @@ test(
     expect([replayed.stdout, replayed.exit_code]).toEqual(["unknown_schema=1\nreplayed=1\n", 0]);
     expect([again.stdout, again.exit_code]).toEqual(["replayed=0\n", 0]);
     await eventually("the trade in Silver", () => rowsEqual(counts, { q: 1, t: 1 }));
+=======
+  "a live lake is kept in order when asked, and its size stands on the tree",
+  async () => {
+    const { exit_code, stdout } = await run(["maintain"], {
+      ...environment,
+      K2_STATUS_PORT: new URL(platform.url("/")).port,
+    });
+    expect([exit_code, stdout]).toEqual([0, expect.stringMatching(/gold\.trades +\d+/)]);
+    const { figures } = await platform.node(spark);
+    expect(figures.maintenance_error).toBeNull();
+    expect(Number(figures.lake_files)).toBeGreaterThan(0);
+    const metrics = await (await fetch(platform.url("/metrics"))).text();
+    expect(metrics).toMatch(/^k2_lake_metadata_bytes\{table="gold\.ohlcv"\} \d+$/m);
+>>>>>>> maintain
   },
   test_ms,
 );
@@ -190,6 +205,22 @@ test(
 test(
   "Gold equals the simulator's list, digit by digit, and a stopped lake validates",
   expectExact,
+  test_ms,
+);
+
+test(
+  "a stopped lake is kept in order without Kafka, and stays exact",
+  async () => {
+    const { exit_code, stdout, stderr } = await run(["maintain", "--format", "json"], environment);
+    expect([exit_code, stderr.trimEnd()]).toEqual([
+      0,
+      `No platform runs on ${data.path}: Spark starts to maintain its lake`,
+    ]);
+    const { failure, tables } = JSON.parse(stdout);
+    expect(failure).toBeNull();
+    expect(tables.map(({ table }: { table: string }) => table)).toContain("gold.ohlcv");
+    await expectExact();
+  },
   test_ms,
 );
 
