@@ -124,7 +124,6 @@ test(
 );
 
 test(
-<<<<<<< HEAD
   "a record of an unknown schema is quarantined, and replayed once the schema is known",
   async () => {
     const ports = JSON.parse(readFileSync(join(data.path, "k2.json"), "utf8")).ports;
@@ -160,7 +159,11 @@ test(
     expect([replayed.stdout, replayed.exit_code]).toEqual(["unknown_schema=1\nreplayed=1\n", 0]);
     expect([again.stdout, again.exit_code]).toEqual(["replayed=0\n", 0]);
     await eventually("the trade in Silver", () => rowsEqual(counts, { q: 1, t: 1 }));
-=======
+  },
+  test_ms,
+);
+
+test(
   "a live lake is kept in order when asked, and its size stands on the tree",
   async () => {
     const { exit_code, stdout } = await run(["maintain"], {
@@ -173,7 +176,6 @@ test(
     expect(Number(figures.lake_files)).toBeGreaterThan(0);
     const metrics = await (await fetch(platform.url("/metrics"))).text();
     expect(metrics).toMatch(/^k2_lake_metadata_bytes\{table="gold\.ohlcv"\} \d+$/m);
->>>>>>> maintain
   },
   test_ms,
 );

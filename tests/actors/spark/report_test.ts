@@ -5,17 +5,13 @@
 
 import { expect, test } from "bun:test";
 import type { Figures } from "../../../actors/messages.ts";
-<<<<<<< HEAD
+import { addMaintenance } from "../../../actors/spark/maintenance_report.ts";
 import {
   addProgress,
   addStopped,
   forgetStopped,
   readSparkReport,
 } from "../../../actors/spark/report.ts";
-=======
-import { addMaintenance } from "../../../actors/spark/maintenance_report.ts";
-import { addProgress, readSparkReport } from "../../../actors/spark/report.ts";
->>>>>>> maintain
 
 test("known lines are read, and fields that are no figures are left out", () => {
   expect(readSparkReport('{"type":"ready","queries":["refine",7]}')).toEqual({
