@@ -23,9 +23,8 @@ export function maintenanceAsText(report: MaintenanceReport): string {
   const bytes = sum(report, ({ rewritten_bytes }) => rewritten_bytes);
   const joined = files === 0 ? "No files needed joining" : `Joined ${files} files`;
   const size = files === 0 ? "" : ` (${bytesText(bytes)})`;
-  const seconds = report.seconds.toFixed(1);
-  const rows = [table, ...skipped].join("");
-  return `${rows}${joined}${size}; ${seconds} s, ended ${report.timestamp}\n`;
+  const end = `${report.seconds.toFixed(1)} s, ended ${report.timestamp}`;
+  return `${[table, ...skipped].join("")}${joined}${size}; ${end}\n`;
 }
 
 function cellsOf(table: TableMaintenance): readonly string[] {

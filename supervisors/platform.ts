@@ -201,8 +201,8 @@ function plant(
   const cluster_id = stamp.kafka_cluster_id;
   const simulate = simulationOf(options);
   const parts = { role, simulate, settings, ports, cluster_id, root, log, status, signal };
-  const lake = { accept_lost_offsets, maintenance };
-  const tree = startTree(plantTree({ ...parts, ...lake, feeding, memory, outbox, effects }), {
+  const given = { feeding, memory, outbox, effects, maintenance, accept_lost_offsets };
+  const tree = startTree(plantTree({ ...parts, ...given }), {
     now_ms: Date.now,
     signal,
     notify: (exit) => logExit(log, exit),

@@ -289,7 +289,6 @@ export function sparkConfig({
     driver_memory: settings.spark_driver_memory,
     trigger_seconds: settings.trigger_seconds,
     max_offsets_per_trigger: 100_000,
-    accept_lost_offsets: false,
     mode: "stream",
     maintenance_minutes: settings.maintenance_minutes,
     snapshot_hours_min: settings.snapshot_hours_min,
@@ -297,5 +296,6 @@ export function sparkConfig({
     retention_frames_days: retention.frames_days,
     retention_silver_days: retention.silver_days,
     retention_gold_days: retention.gold_days,
+    accept_lost_offsets: false,
   };
 }

@@ -17,11 +17,11 @@ export type SparkReport =
   | { readonly type: "progress"; readonly query: string; readonly figures: Figures }
   /** What the driver goes on with, but a person should know. */
   | { readonly type: "warning"; readonly reason: string }
+  | { readonly type: "maintained"; readonly report: MaintenanceReport }
   /** A query is in the midst of a batch and has come a step further. */
   | { readonly type: "working"; readonly query: string }
   /** A query was not started: Kafka has lost what it was to read next. */
   | { readonly type: "offsets_lost"; readonly query: string; readonly reason: string }
-  | { readonly type: "maintained"; readonly report: MaintenanceReport }
   | { readonly type: "failed"; readonly query: string; readonly reason: string }
   | { readonly type: "drained" }
   /** Nothing we know: logged, never trusted. */
@@ -51,12 +51,12 @@ export function readSparkReport(line: string): SparkReport {
       return { type: "progress", query, figures: scalars(value) };
     case "warning":
       return { type: "warning", reason: reasonIn(value) };
-    case "offsets_lost":
-      return { type: "offsets_lost", query, reason: reasonIn(value) };
     case "maintained": {
       const report = readMaintenanceReport(value);
       return report === undefined ? other : { type: "maintained", report };
     }
+    case "offsets_lost":
+      return { type: "offsets_lost", query, reason: reasonIn(value) };
     case "failed":
       return { type: "failed", query, reason: reasonIn(value) };
     default:

@@ -50,8 +50,6 @@ export interface SparkConfig {
   readonly driver_memory: string;
   readonly trigger_seconds: number;
   readonly max_offsets_per_trigger: number;
-  /** Whether to go on without what Kafka has lost before it was read. */
-  readonly accept_lost_offsets: boolean;
   /** `maintain`: keep the lake in order once, without any query, and end. */
   readonly mode: "stream" | "maintain";
   /** Between two runs of maintenance; 0: only when asked. */
@@ -62,6 +60,8 @@ export interface SparkConfig {
   readonly retention_frames_days: number;
   readonly retention_silver_days: number;
   readonly retention_gold_days: number;
+  /** Whether to go on without what Kafka has lost before it was read. */
+  readonly accept_lost_offsets: boolean;
 }
 
 /** What the driver is started with. */
@@ -71,14 +71,14 @@ export interface SparkInput {
   readonly root: string;
   readonly data_dir: string;
   readonly config: SparkConfig;
+  /** Where maintenance is asked for. */
+  readonly maintenance: MaintenanceDesk;
   /** The program in Python's place: its path. */
   readonly python: string;
   /** How long Kafka keeps records. */
   readonly retention_ms: number;
   /** Called once the queries run. */
   readonly onServing: () => void;
-  /** Where maintenance is asked for. */
-  readonly maintenance: MaintenanceDesk;
   readonly log: Log;
   /** Timers: `afterOnHost` in operation. */
   readonly after: After;
@@ -115,8 +115,6 @@ class DriverOwner {
     this.#input = input;
     const { root, data_dir, config, python, incarnation } = input;
     const { report, signal } = incarnation;
-    // The supervisor may give up on it before the process has ended.
-    signal.addEventListener("abort", () => this.letGo(), { once: true });
     report.state = "starting";
     forgetStopped(report.figures);
     for (const folder of [config.temp_dir, config.checkpoint_dir]) {
@@ -179,10 +177,8 @@ class DriverOwner {
       case "ready":
         report.state = "running";
         this.#watchdog.begin(line.queries);
+        this.#openDesk();
         onServing();
-        this.#closeDesk = maintenance.open(() => {
-          this.#port.write(`${JSON.stringify({ command: "maintain" })}\n`);
-        });
         incarnation.ready();
         return;
       case "heartbeat":
@@ -220,6 +216,12 @@ class DriverOwner {
       default:
         line satisfies never;
     }
+  }
+
+  #openDesk(): void {
+    this.#closeDesk = this.#input.maintenance.open(() => {
+      this.#port.write(`${JSON.stringify({ command: "maintain" })}\n`);
+    });
   }
 
   #addLoss(query: string, reason: string): void {

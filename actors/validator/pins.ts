@@ -8,6 +8,7 @@
  */
 
 import { FailureError } from "../settings/exit.ts";
+import { type Bounds, boundsOf } from "./bounds.ts";
 import type { LakeTable, View } from "./lake.ts";
 import { consumedPositions, type Positions, snapshotConsuming } from "./table_metadata.ts";
 
@@ -30,6 +31,8 @@ export interface Pins {
   readonly views: readonly View[];
   /** What gold.ohlcv has consumed; empty before its first commit. */
   readonly positions: Positions;
+  /** Where checks begin. */
+  readonly bounds: Bounds;
 }
 
 /** Keeps what Gold has consumed; `bounds.positions` holds the positions. */
@@ -39,9 +42,10 @@ const consumed_rows = `JOIN bounds.positions AS p
 /**
  * Chooses one state of every compared table.
  *
+ * @param since_ms Where checks are asked to begin, milliseconds since 1970; null: everywhere.
  * @throws {FailureError} where a table is missing, or its matching snapshot has expired.
  */
-export function pinTables(tables: readonly LakeTable[]): Pins {
+export function pinTables(tables: readonly LakeTable[], since_ms: number | null): Pins {
   const ohlcv = tableNamed(tables, "gold.ohlcv");
   const positions = consumedPositions(ohlcv.metadata) ?? {};
   const views = compared_tables.map((name): View => {
@@ -51,7 +55,14 @@ export function pinTables(tables: readonly LakeTable[]): Pins {
     const is_bounded = !unbounded_tables.includes(name);
     return is_bounded ? { table, snapshot_id, only: consumed_rows } : { table, snapshot_id };
   });
-  return { views, positions };
+  return {
+    views,
+    positions,
+    bounds: boundsOf(
+      views.map(({ table }) => table),
+      since_ms,
+    ),
+  };
 }
 
 function goldTradesAt(table: LakeTable, positions: Positions): string | null {

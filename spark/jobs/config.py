@@ -48,8 +48,6 @@ class Config:
     driver_memory: str = "1g"
     trigger_seconds: float = 2
     max_offsets_per_trigger: int = 100_000
-    #: Whether to go on without the offsets that Kafka has lost before they were read.
-    accept_lost_offsets: bool = False
     #: `stream` runs the queries; `maintain` maintains the lake once and ends.
     mode: str = "stream"
     #: Between two runs of maintenance; 0: only when asked.
@@ -61,6 +59,8 @@ class Config:
     retention_frames_days: int = 3
     retention_silver_days: int = 30
     retention_gold_days: int = 0
+    #: Whether to go on without the offsets that Kafka has lost before they were read.
+    accept_lost_offsets: bool = False
     #: Name of a boundary in a batch at which the driver kills itself. Tests only.
     fault: str | None = None
 

@@ -164,6 +164,23 @@ test(
 );
 
 test(
+  "a live lake is kept in order when asked, and its size stands on the tree",
+  async () => {
+    const { exit_code, stdout } = await run(["maintain"], {
+      ...environment,
+      K2_STATUS_PORT: new URL(platform.url("/")).port,
+    });
+    expect([exit_code, stdout]).toEqual([0, expect.stringMatching(/gold\.trades +\d+/)]);
+    const { figures } = await platform.node(spark);
+    expect(figures.maintenance_error).toBeNull();
+    expect(Number(figures.lake_files)).toBeGreaterThan(0);
+    const metrics = await (await fetch(platform.url("/metrics"))).text();
+    expect(metrics).toMatch(/^k2_lake_metadata_bytes\{table="gold\.ohlcv"\} \d+$/m);
+  },
+  test_ms,
+);
+
+test(
   "a second start on the same data directory is refused",
   async () => {
     const { exit_code, stderr } = await run(["start", "--simulate"], environment);
@@ -193,6 +210,22 @@ test(
 test(
   "Gold equals the simulator's list, digit by digit, and a stopped lake validates",
   expectExact,
+  test_ms,
+);
+
+test(
+  "a stopped lake is kept in order without Kafka, and stays exact",
+  async () => {
+    const { exit_code, stdout, stderr } = await run(["maintain", "--format", "json"], environment);
+    expect([exit_code, stderr.trimEnd()]).toEqual([
+      0,
+      `No platform runs on ${data.path}: Spark starts to maintain its lake`,
+    ]);
+    const { failure, tables } = JSON.parse(stdout);
+    expect(failure).toBeNull();
+    expect(tables.map(({ table }: { table: string }) => table)).toContain("gold.ohlcv");
+    await expectExact();
+  },
   test_ms,
 );
 

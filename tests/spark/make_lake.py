@@ -10,6 +10,7 @@ been planted and its catalog copied, the tables are rolled back.
     empty         the tables, before the first batch
     before_<...>  taken in the middle of the last batch, when it came to that table
     whole         every batch done, and Bronze a record ahead
+    retained      the same, with earlier rows of Bronze and Silver no longer kept
     <check>.<n>   with a fault that the check of that name is for
 """
 
@@ -109,6 +110,23 @@ def build(spark: SparkSession, folder: Path) -> Lake:
     lake.land([encode(trade(9000))])
     _copy(spark, folder / "whole")
     return lake
+
+
+def let_expire(lake: Lake, folder: Path) -> None:
+    """Leave a copy of which Bronze's first 20 records, and Silver's, are gone."""
+    spark = lake.spark
+    kept = {
+        "lake.bronze.trades": "2026-08-26T12:00:00.020Z",
+        "lake.silver.trades": "2026-08-26T00:00:00Z",
+    }
+    before = {table: _main_snapshot(spark, table) for table in kept}
+    for table, instant in kept.items():
+        spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('k2.retained_from' = '{instant}')")
+        spark.sql(f"DELETE FROM {table} WHERE partition = 0 AND offset < 20")
+    _copy(spark, folder / "retained")
+    for table, snapshot in before.items():
+        spark.sql(f"CALL lake.system.set_current_snapshot('{table}', {snapshot})")
+        spark.sql(f"ALTER TABLE {table} UNSET TBLPROPERTIES ('k2.retained_from')")
 
 
 def plant_faults(lake: Lake, folder: Path) -> None:
@@ -241,7 +259,9 @@ def main(folder: Path) -> None:
         )
         spark = open_session(config)
         try:
-            plant_faults(build(spark, folder), folder)
+            lake = build(spark, folder)
+            let_expire(lake, folder)
+            plant_faults(lake, folder)
         finally:
             spark.stop()
 
