@@ -1,8 +1,8 @@
 /**
  * `bench normalize [--frames FILE] [--to trade|record] [--count n]`: how fast raw frames become
  * trades or encoded records, as a share of the floor of the same machine, measured in one run.
- * `bench feed` is the same from the sockets on, and `bench producer` from the encoded record on;
- * `feed_bench.ts` and `producer_bench.ts` have them.
+ * `bench feed` is the same from the sockets on, `bench producer` from the encoded record on, and
+ * `bench lake` from Kafka on; `feed_bench.ts`, `producer_bench.ts` and `lake_bench.ts` have them.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit
 import type { Flags, Invocation } from "../settings/invocation.ts";
 import { type BenchFrame, exchangeOf } from "./bench_frame.ts";
 import { benchFeed } from "./feed_bench.ts";
+import { benchLake } from "./lake_bench.ts";
 import { measure } from "./measure.ts";
 import { benchProducer } from "./producer_bench.ts";
 import { seedFrames } from "./seed_frames.ts";
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, Bench>> = {
   normalize: { flags: ["frames", "to", "count"], run: ({ flags }) => benchNormalize(flags) },
   feed: { flags: ["to", "seconds"], run: benchFeed },
   producer: { flags: ["to", "seconds"], run: benchProducer },
+  lake: { flags: ["to", "rows", "rate", "seconds"], run: benchLake },
 };
 
 /** Runs the bench that the first argument names. */

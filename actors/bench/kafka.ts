@@ -148,7 +148,7 @@ async function connect(outbox: Outbox, { signal, ...ground }: Ground): Promise<K
     input: (incarnation): ProducerInput => ({ incarnation, outbox, after, freeBytes, log }),
   });
   return {
-    usage: () => usageOf(port.report.pid),
+    usage: () => processUsage(port.report.pid),
     async stop() {
       await producer.stop();
       await port.stop();
@@ -159,8 +159,11 @@ async function connect(outbox: Outbox, { signal, ...ground }: Ground): Promise<K
 const ticks_per_s = 100;
 const page_bytes = 4_096;
 
-/** Read where Linux shows it; elsewhere a process of ours cannot be measured, and counts as 0. */
-async function usageOf(pid: number | null): Promise<ProcessUsage> {
+/**
+ * What a process has used: read where Linux shows it; elsewhere it cannot be measured, and counts
+ * as 0.
+ */
+export async function processUsage(pid: number | null): Promise<ProcessUsage> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   // Fields after the name, which may hold anything but a closing parenthesis at its end.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -15,6 +15,8 @@ export interface ProducerGround {
   /** Given again and again. */
   readonly trades: readonly Trade[];
   readonly outbox: OutboxOptions;
+  /** Ids of a registry, by topic; made up where nobody decodes the records. */
+  readonly schema_ids?: Readonly<Record<string, number>>;
   /** Resolves after a pause. */
   readonly wait: (delay_ms: number) => Promise<void>;
   /** Resolves when events that are due have had their turn. */
@@ -60,7 +62,7 @@ export async function openProducer(
   options: Partial<OutboxOptions> = {},
 ): Promise<OpenProducer> {
   const outbox = new Outbox({ ...ground.outbox, ...options });
-  outbox.setSchemaIds(schemaIds(outbox.topics));
+  outbox.setSchemaIds(ground.schema_ids ?? schemaIds(outbox.topics));
   const connection = await kafka.connect(outbox);
   const { trades } = ground;
   const { now_us } = ground.outbox;

@@ -27,6 +27,7 @@ import gold
 import positions as at
 from decoding import Registry
 from events import Events
+from portions import is_next, portions
 from positions import Positions, Span
 from silver import outcomes
 from snapshots import consumed, reached, recording
@@ -45,6 +46,9 @@ from time_ranges import Range, days, touched_ranges
 BATCH = "batch"
 #: Temporary view of the bars that are to replace the stored ones.
 BARS = "bars"
+
+#: What a hole is taken from Bronze by at a time, unless said otherwise.
+OFFSETS_MAX = 100_000
 
 #: What each step comes before, and the end: where a test may kill the process.
 BOUNDARIES = (
@@ -77,6 +81,18 @@ class Refined:
     #: kafka_timestamp of the newest record, microseconds since 1970; None without rows.
     newest_kafka_us: int | None
 
+    def plus(self, other: Refined) -> Refined:
+        """Return what this batch and a later one came to."""
+        return Refined(
+            rows=self.rows + other.rows,
+            trades=self.trades + other.trades,
+            topics=self.topics | other.topics,
+            newest_kafka_us=other.newest_kafka_us or self.newest_kafka_us,
+        )
+
+
+NOTHING_REFINED = Refined(0, 0, frozenset(), None)
+
 
 class Refinery:
     """Refines Bronze batches. Make one at each start of the query: it begins by asking the tables.
@@ -86,6 +102,7 @@ class Refinery:
         registry: where writers' schemas come from.
         trade_ends: asks Kafka for the next offset of every partition of the topics of trades.
         boundary: called with each of `BOUNDARIES` as a batch comes to it.
+        offsets_max: most records that are taken from Bronze at a time where a batch has a hole.
 
     """
 
@@ -95,10 +112,12 @@ class Refinery:
         registry: Registry,
         trade_ends: Callable[[], Positions],
         boundary: Callable[[str], None] = lambda _: None,
+        offsets_max: int = OFFSETS_MAX,
     ) -> None:
         self._registry = registry
         self._boundary = boundary
         self._events = Events(session, registry, trade_ends, boundary)
+        self._offsets_max = offsets_max
         self._writers: dict[int, str] = {}
         positions = consumed(session, SILVER_TRADES)
         self.positions = reached(session, SILVER_TRADES, {}) if positions is None else positions
@@ -120,8 +139,22 @@ class Refinery:
         """
         session = records.sparkSession
         measures = self._decide(records)
+        if all(is_next(self.positions, measure) for measure in measures):
+            return self._commit(session, measures)
+        # The batch is a repeated one, or has a hole: all of Bronze is taken from the positions to
+        # the end of the batch.
+        end = at.advance(self.positions, _spans(measures))
+        refined = NOTHING_REFINED
+        for portion in portions(session, BRONZE_TRADES, self.positions, end, self._offsets_max):
+            following = at.within(at.spans_between(self.positions, portion))
+            measures = self._decide(session.table(BRONZE_TRADES.path).where(following))
+            refined = refined.plus(self._commit(session, measures))
+        return refined
+
+    def _commit(self, session: SparkSession, measures: Sequence[Row]) -> Refined:
+        """Take the view of the batch into Silver and Gold."""
         if not measures:
-            return Refined(0, 0, frozenset(), None)
+            return NOTHING_REFINED
         after = at.advance(self.positions, _spans(measures))
         with recording(session, after):
             self._to_silver(session, measures)
@@ -152,22 +185,14 @@ class Refinery:
             self._to_bars(session, ())
         self._events.look(session)
 
-    def _decide(self, records: DataFrame) -> Sequence[Row]:
+    def _decide(self, batch: DataFrame) -> Sequence[Row]:
         """Make the view of the batch with its outcomes, and return its measures.
 
-        The first pass assumes that the batch is just what follows the positions and that its
-        schemas are known, which is nearly always so; if not, it costs a further pass.
+        The first pass assumes that its schemas are known, which is nearly always so; if not, it
+        costs a further pass.
         """
-        batch, unknown = records, dict[int, None]()
+        unknown = dict[int, None]()
         measures = self._measure_outcomes(batch, unknown)
-        if not all(self._is_next(measure) for measure in measures):
-            # The batch is a repeated one, or has a hole: a stream may hand over the files of one
-            # Bronze commit in any order. So all of Bronze is taken from the positions to the end of
-            # the batch, and a position always means that everything before it is settled.
-            after = at.advance(self.positions, _spans(measures))
-            following = at.within(at.spans_between(self.positions, after))
-            batch = records.sparkSession.table(BRONZE_TRADES.path).where(following)
-            measures = self._measure_outcomes(batch, unknown)
         while missing := {i for measure in measures for i in measure.undecided_schema_ids}:
             for schema_id in missing:
                 schema = self._registry.schema(schema_id)
@@ -177,11 +202,6 @@ class Refinery:
                     self._writers[schema_id] = schema
             measures = self._measure_outcomes(batch, unknown)
         return measures
-
-    def _is_next(self, measure: Row) -> bool:
-        position = at.position(self.positions, measure.topic, measure.partition)
-        is_whole = measure.end_offset - measure.first_offset == measure.records
-        return is_whole and measure.first_offset == position
 
     def _measure_outcomes(self, records: DataFrame, unknown: dict[int, None]) -> Sequence[Row]:
         session = records.sparkSession

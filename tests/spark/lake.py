@@ -18,7 +18,7 @@ from pyspark.sql import Row, SparkSession
 from avro_encoding import confluent, record
 from positions import Positions
 from record_schema import record_schema, trade_schema
-from refine import Refined, Refinery
+from refine import OFFSETS_MAX, Refined, Refinery
 from tables import BRONZE_EVENTS, BRONZE_TRADES, GOLD_OHLCV, GOLD_TRADES, Table
 
 TOPIC = "trades"
@@ -103,9 +103,11 @@ class Lake:
         self._offsets: dict[tuple[str, int], int] = {}
         self._schema = spark.table(BRONZE_TRADES.path).schema
 
-    def refinery(self, boundary: Callable[[str], None] = lambda _: None) -> Refinery:
+    def refinery(
+        self, boundary: Callable[[str], None] = lambda _: None, offsets_max: int = OFFSETS_MAX
+    ) -> Refinery:
         """Return what a start of the query makes."""
-        return Refinery(self.spark, self.registry, lambda: self.trade_ends, boundary)
+        return Refinery(self.spark, self.registry, lambda: self.trade_ends, boundary, offsets_max)
 
     def land(
         self,
@@ -129,6 +131,10 @@ class Lake:
     def land_events(self, *events: bytes) -> None:
         """Append events to Bronze."""
         self.land(events, topic=EVENT_TOPIC, table=BRONZE_EVENTS)
+
+    def skip(self, offsets: int, partition: int = 0) -> None:
+        """Leave out offsets, as if Kafka had lost them."""
+        self._offsets[TOPIC, partition] = self._offsets.get((TOPIC, partition), 0) + offsets
 
     def batch(self, rows: Iterable[Row]) -> Any:
         """Return rows of Bronze as the stream would hand them over."""

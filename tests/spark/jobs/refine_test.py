@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import pytest
 
-from avro_encoding import confluent
+from avro_encoding import confluent, record
 from lake import EXACT, MINUTE_US, NOON_US, SCHEMA_ID, Lake, encode, expected_bars, trade
 from record_schema import trade_schema
 from refine import BOUNDARIES
@@ -117,6 +117,30 @@ def test_each_record_has_one_outcome_and_invalid_ones_the_right_reason(lake: Lak
     assert silver == {offset for offset, (_, reason) in enumerate(mixed) if reason is None}
     assert len(lake.rows("gold.trades")) == len(valid)
     assert set(found.values()) <= set(REASONS)
+
+
+def test_each_record_of_a_batch_is_read_by_the_schema_it_was_written_with(lake: Lake) -> None:
+    fields = trade_schema()["fields"]
+    further = {"name": "liquidation", "type": "long", "default": 0}
+    newer = {**trade_schema(), "fields": [further, *fields]}
+    reordered = {**trade_schema(), "fields": list(reversed(fields))}
+    written = [trade_schema(), newer, reordered, trade_schema()]
+    ids = [SCHEMA_ID, 20, 21, 99]
+    lake.registry.schemas |= {20: json.dumps(newer), 21: json.dumps(reordered)}
+    sent = [trade(number, vendor_data={"n": str(number)}) for number in range(40)]
+
+    rows = lake.land(
+        confluent(ids[n % 4], record(written[n % 4], {**values, "liquidation": n}))
+        for n, values in enumerate(sent)
+    )
+    lake.refinery().refine(lake.batch(rows))
+
+    assert lake.quarantined() == dict.fromkeys(range(3, 40, 4), "unknown_schema")
+    found = {int(row.trade_id): row for row in lake.rows("silver.trades")}
+    assert sorted(found) == [n for n in range(40) if n % 4 != 3]
+    for number, row in found.items():
+        assert (row.price, row.side) == (Decimal(sent[number]["price"]), sent[number]["side"])
+        assert row.vendor_data == {"n": str(number)}
 
 
 def test_limits_themselves_are_valid(lake: Lake) -> None:
@@ -254,6 +278,23 @@ def test_files_handed_over_in_the_wrong_order_lose_nothing(lake: Lake) -> None:
 
     assert between == 30
     assert len(lake.rows("silver.trades")) == len(lake.rows("gold.trades")) == 30
+
+
+def test_a_hole_larger_than_a_batch_is_taken_in_portions(lake: Lake) -> None:
+    trades = [trade(number) for number in range(5)]
+    rows = lake.land([encode(values) for values in trades[:3]] + [b""])
+    lake.skip(1_000_000)
+    rows += lake.land([b"bad"] + [encode(values) for values in trades[3:]])
+    with pytest.raises(CutOffError):
+        lake.refinery(dying_at("gold.trades"), 2).refine(lake.batch(rows[6:]))
+
+    lake.refinery(offsets_max=2).refine(lake.batch(rows[6:]))
+
+    assert lake.quarantined() == {3: "bad_header", 1_000_004: "bad_header"}
+    assert [row.trade_id for row in lake.rows("silver.trades", "trade_id")] == list("01234")
+    assert lake.bars() == expected_bars(trades)
+    ends = [taken["trades"]["0"] for taken in lake.snapshots("silver.trades")]
+    assert ends == [2, 4, 1_000_006, 1_000_007]
 
 
 def test_a_batch_waits_for_a_registry_that_does_not_answer(lake: Lake) -> None:

@@ -1,0 +1,194 @@
+/**
+ * The whole platform at a rate, as a user starts it: simulator, feed, broker, Spark. Its status
+ * tree says how fresh Gold is, whether its lag stays flat, and which processes there are.
+ *
+ * @module
+ */
+
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Figures } from "../messages.ts";
+import { createLineSplitter } from "../port/lines.ts";
+import { FailureError } from "../settings/exit.ts";
+import { findNode, type StatusNode } from "../status/node.ts";
+import { readStatus } from "../status/status_command.ts";
+import { processUsage } from "./kafka.ts";
+
+/** What was seen of the platform. */
+export interface Live {
+  /** Trades that reached Gold while it was measured. */
+  readonly rows: number;
+  readonly seconds: number;
+  /** From exchange time to visible in Gold, of the last five minutes at most. */
+  readonly fresh_p50_s: number;
+  readonly fresh_p99_s: number;
+}
+
+interface LiveOptions {
+  /** The checkout. */
+  readonly root: string;
+  /** Trades a second, over all symbols. */
+  readonly rate: number;
+  readonly seconds: number;
+  /** Takes a line of details. */
+  readonly tell: (line: string) => void;
+}
+
+/** One look at the platform. */
+interface Look {
+  readonly at_ms: number;
+  readonly figures: Readonly<Figures>;
+}
+
+const start_ms_max = 180_000;
+/** The first batches are slow, while compilers warm up. */
+const warm_up_ms = 60_000;
+const look_ms = 1_000;
+const stop_ms_max = 40_000;
+
+/** Starts the platform in a folder of its own, measures it, and ends it. */
+export async function measureLive(options: LiveOptions): Promise<Live> {
+  const { root, rate } = options;
+  const data_dir = join(tmpdir(), `k2-bench-live-${process.pid}`);
+  const start = ["--no-env-file", "main.ts", "start", "--simulate", "--rate", String(rate)];
+  const child = Bun.spawn([process.execPath, ...start], {
+    cwd: root,
+    env: { ...withoutSettings(process.env), K2_DATA_DIR: data_dir, K2_STATUS_PORT: "0" },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const address = addressIn(child.stderr);
+  try {
+    return await measureAt(await withDeadline(address, "show its status page"), child.pid, options);
+  } finally {
+    child.kill("SIGTERM");
+    await Promise.race([child.exited, Bun.sleep(stop_ms_max)]);
+    child.kill("SIGKILL");
+    await rm(data_dir, { recursive: true, force: true });
+  }
+}
+
+/** What is measured has the default settings. */
+function withoutSettings(environment: Readonly<Record<string, string | undefined>>) {
+  const kept = Object.entries(environment).filter(([name]) => !name.startsWith("K2_"));
+  return Object.fromEntries(kept);
+}
+
+/** The address of the status page, once the platform's log says it; reads the log to its end. */
+function addressIn(log: ReadableStream<Uint8Array>): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const lines = createLineSplitter((line) => {
+    const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
+    if (found !== undefined) resolve(found);
+  });
+  (async () => {
+    for await (const chunk of log) lines.push(chunk);
+    reject(new FailureError("Cannot measure: the platform ended"));
+  })().catch(reject);
+  return promise;
+}
+
+async function measureAt(url: string, pid: number, options: LiveOptions): Promise<Live> {
+  const { tell, rate, seconds } = options;
+  const looks: Look[] = [];
+  const begun = await withDeadline(firstBatch(url), "refine its first batch");
+  tell(`Gold has its first trades; measured from ${warm_up_ms / 1_000} s later`);
+  await Bun.sleep(warm_up_ms);
+  const before = await usages(begun, pid);
+  const started_ms = performance.now();
+  while (performance.now() - started_ms < seconds * 1_000) {
+    looks.push({ at_ms: performance.now(), figures: sparkOf(await treeAt(url)).figures });
+    await Bun.sleep(look_ms);
+  }
+  const after = await usages(begun, pid);
+  const measured_s = (performance.now() - started_ms) / 1_000;
+  for (const [name, { cpu_s, rss_bytes }] of after) {
+    const cores = (cpu_s - (before.get(name)?.cpu_s ?? 0)) / measured_s;
+    tell(`${name}: ${cores.toFixed(2)} cores, ${Math.round(rss_bytes / 1e6)} MB`);
+  }
+  return resultOf(looks, { rate, tell });
+}
+
+function resultOf(
+  looks: readonly Look[],
+  { rate, tell }: Pick<LiveOptions, "rate" | "tell">,
+): Live {
+  const first = looks[0];
+  const last = looks.at(-1);
+  if (first === undefined || last === undefined) throw new FailureError("Nothing was measured");
+  const third = Math.ceil(looks.length / 3);
+  const lags = [looks.slice(0, third), looks.slice(third, -third), looks.slice(-third)].map(
+    (part) => averageOf(part, "refine_lag_s").toFixed(1),
+  );
+  const batches = looks.map(({ figures }) => numberIn(figures, "refine_batch_ms"));
+  const ordered = batches.toSorted((one, other) => one - other);
+  tell(
+    `${rate} trades/s: lag ${lags.join(", ")} s in the thirds of the run; batches ` +
+      `p50 ${ordered[ordered.length >> 1]} ms, longest ${ordered.at(-1)} ms`,
+  );
+  const total = (look: Look) => numberIn(look.figures, "refine_rows_total");
+  return {
+    rows: total(last) - total(first),
+    seconds: (last.at_ms - first.at_ms) / 1_000,
+    fresh_p50_s: numberIn(last.figures, "refine_fresh_p50_s"),
+    fresh_p99_s: numberIn(last.figures, "refine_fresh_p99_s"),
+  };
+}
+
+/** CPU time and memory of K2 and each of its ports, by name. */
+async function usages(tree: StatusNode, pid: number) {
+  const pids = new Map([["k2", pid]]);
+  const stack = [tree];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (typeof node.pid === "number") pids.set(node.id, node.pid);
+    stack.push(...node.children);
+  }
+  const { jvm_pid } = sparkOf(tree).figures;
+  if (typeof jvm_pid === "number") pids.set("spark_jvm", jvm_pid);
+  const found = new Map<string, Awaited<ReturnType<typeof processUsage>>>();
+  for (const [name, id] of pids) found.set(name, await processUsage(id));
+  return found;
+}
+
+/** The tree, once the refining query has taken trades. */
+async function firstBatch(url: string): Promise<StatusNode> {
+  for (;;) {
+    const tree = await treeAt(url).catch(() => null);
+    if (tree !== null && numberIn(findSpark(tree)?.figures ?? {}, "refine_rows_total") > 0) {
+      return tree;
+    }
+    await Bun.sleep(look_ms);
+  }
+}
+
+async function treeAt(url: string): Promise<StatusNode> {
+  return (await readStatus(`${url}/status`)).tree;
+}
+
+function findSpark(tree: StatusNode): StatusNode | undefined {
+  return findNode(tree, ({ id, kind }) => id === "spark" && kind === "port");
+}
+
+function sparkOf(tree: StatusNode): StatusNode {
+  const node = findSpark(tree);
+  if (node === undefined) throw new FailureError("Cannot measure: the platform has no lake");
+  return node;
+}
+
+function averageOf(looks: readonly Look[], name: string): number {
+  return looks.reduce((sum, { figures }) => sum + numberIn(figures, name), 0) / looks.length;
+}
+
+function numberIn(figures: Readonly<Figures>, name: string): number {
+  const value = figures[name];
+  return typeof value === "number" ? value : Number.NaN;
+}
+
+async function withDeadline<T>(promise: Promise<T>, what: string): Promise<T> {
+  const deadline = Bun.sleep(start_ms_max).then(() => {
+    throw new FailureError(`Cannot measure: the platform did not ${what}`);
+  });
+  return await Promise.race([promise, deadline]);
+}
