@@ -105,12 +105,16 @@ function barOf(members: readonly TradeRecord[], interval: string, length_us: num
     close: prices.at(-1)!,
     volume,
     quote_volume,
-    // Rounded half up; everything is above zero.
-    vwap: (2n * quote_volume * one + volume) / (2n * volume),
+    vwap: vwapOf(quote_volume, volume),
     trade_count: trades.length,
     first_trade_id: first.trade_id,
     last_trade_id: last.trade_id,
   };
+}
+
+/** The average price, rounded half up; both are above zero. */
+export function vwapOf(quote_volume: bigint, volume: bigint): bigint {
+  return (2n * quote_volume * one + volume) / (2n * volume);
 }
 
 /** Whether no trade of the window is missing or still to come, by what is known of its market. */

@@ -104,12 +104,13 @@ export async function textRows(connection: DuckDBConnection, sql: string): Promi
 }
 
 /** SQL of a row as text. */
-function rowText(columns: readonly string[]): string {
+export function rowText(columns: readonly string[]): string {
   const texts = columns.map((column) => `coalesce(CAST(${column} AS VARCHAR), 'NULL')`);
   return `concat_ws('|', ${texts.join(", ")})`;
 }
 
-function multisetDifferences(rows: readonly string[], wanted: readonly string[]): string[] {
+/** What one list of rows lacks of the wanted ones, and has besides: the first of each. */
+export function multisetDifferences(rows: readonly string[], wanted: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const row of wanted) counts.set(row, (counts.get(row) ?? 0) + 1);
   for (const row of rows) counts.set(row, (counts.get(row) ?? 0) - 1);

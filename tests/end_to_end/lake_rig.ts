@@ -199,8 +199,8 @@ function catalogOf(folder: string): string {
   return catalogPath({ data_dir: folder, catalog_uri: null });
 }
 
-/** DuckDB over the newest snapshot of every table. */
-async function openTables(folder: string): Promise<Lake> {
+/** DuckDB over the newest snapshot of every table of the lake in a data directory. */
+export async function openTables(folder: string): Promise<Lake> {
   const tables = await readLake(catalogOf(folder));
   const views = tables.map((table) => ({
     table,
