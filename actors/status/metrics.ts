@@ -96,6 +96,12 @@ export const figure_metrics: readonly FigureMetric[] = [
   counter("k2_lake_undecodable_total", "Kept in Bronze", spark, /^(?<query>.+)_undecodable_total$/),
   counter("k2_lake_batches_total", "Batches written", spark, /^(?<query>.+)_batches_total$/),
   gauge("k2_lake_lag_seconds", "Behind Kafka", spark, /^(?<query>.+)_lag_s$/),
+  gauge(
+    "k2_lake_freshness_seconds",
+    "From exchange time to visible in Gold, source STREAM, last five minutes, by percentile",
+    spark,
+    /^refine_fresh_p(?<percentile>50|99)_s$/,
+  ),
   gauge("k2_lake_lag_offsets", "Records behind", spark, /^(?<query>.+)_lag_offsets$/),
   {
     ...gauge("k2_lake_batch_seconds", "The latest batch", spark, /^(?<query>.+)_batch_ms$/),
