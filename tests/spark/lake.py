@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from avro_encoding import confluent, record
 from positions import Positions
@@ -92,6 +91,41 @@ class Registry:
         return self.schemas.get(schema_id)
 
 
+class BronzeRow(NamedTuple):
+    """One row of a Bronze table."""
+
+    topic: str
+    partition: int
+    offset: int
+    #: Microseconds since 1970.
+    kafka_us: int
+    key: bytes
+    value: bytes | None
+
+
+def bronze_frame(spark: SparkSession, rows: Iterable[BronzeRow]) -> DataFrame:
+    """Return rows of Bronze as Spark has them.
+
+    They are written as SQL, because Spark reads what Python hands over by processes of Python, and
+    those cost more than all that is tested.
+    """
+    empty = "('', 0, 0L, timestamp_micros(0), X'', CAST(NULL AS BINARY))"
+    values = [
+        f"('{row.topic}', {row.partition}, {row.offset}L, timestamp_micros({row.kafka_us}),"
+        f" {_bytes(row.key)}, {_bytes(row.value)})"
+        for row in rows
+    ]
+    frame = spark.sql(
+        f"SELECT * FROM VALUES {', '.join([empty, *values])}"
+        " AS bronze(topic, partition, offset, kafka_timestamp, key, value)"
+    )
+    return frame.where("topic <> ''")
+
+
+def _bytes(value: bytes | None) -> str:
+    return "NULL" if value is None else f"X'{value.hex()}'"
+
+
 class Lake:
     """The tables of one test, and a Bronze that grows by calls."""
 
@@ -101,7 +135,6 @@ class Lake:
         #: What Kafka says of its topics of trades.
         self.trade_ends: Positions = {}
         self._offsets: dict[tuple[str, int], int] = {}
-        self._schema = spark.table(BRONZE_TRADES.path).schema
 
     def refinery(
         self, boundary: Callable[[str], None] = lambda _: None, offsets_max: int = OFFSETS_MAX
@@ -116,17 +149,16 @@ class Lake:
         *,
         topic: str = TOPIC,
         table: Table = BRONZE_TRADES,
-    ) -> list[Row]:
+    ) -> list[BronzeRow]:
         """Append records to Bronze in one commit and return them."""
         rows = []
         for value in values:
             offset = self._offsets.get((topic, partition), 0)
             self._offsets[topic, partition] = offset + 1
-            produced = datetime.fromtimestamp(NOON_US / 1e6 + offset / 1e3, tz=timezone.utc)
-            rows.append((topic, partition, offset, produced, b"key", value))
-        frame = self.spark.createDataFrame(rows, self._schema)
-        frame.coalesce(1).writeTo(table.path).append()
-        return frame.collect()
+            produced_us = NOON_US + offset * 1_000
+            rows.append(BronzeRow(topic, partition, offset, produced_us, b"key", value))
+        bronze_frame(self.spark, rows).coalesce(1).writeTo(table.path).append()
+        return rows
 
     def land_events(self, *events: bytes) -> None:
         """Append events to Bronze."""
@@ -136,9 +168,9 @@ class Lake:
         """Leave out offsets, as if Kafka had lost them."""
         self._offsets[TOPIC, partition] = self._offsets.get((TOPIC, partition), 0) + offsets
 
-    def batch(self, rows: Iterable[Row]) -> Any:
+    def batch(self, rows: Iterable[BronzeRow]) -> DataFrame:
         """Return rows of Bronze as the stream would hand them over."""
-        return self.spark.createDataFrame(list(rows), self._schema)
+        return bronze_frame(self.spark, rows)
 
     def take(
         self, trades: Iterable[Mapping[str, Any]], refinery: Refinery | None = None

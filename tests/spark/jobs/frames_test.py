@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from pyspark.sql import DataFrame, Row
 from avro_encoding import confluent, record
 from config import Config
 from frames import FRAMES, FrameRefinery, RefinedFrames, start_frames
-from lake import NOON_US, Lake, Registry
+from lake import NOON_US, BronzeRow, Lake, Registry, bronze_frame
 from record_schema import record_schema
 from registry import RegistryUnavailableError
 from tables import BRONZE_FRAMES
@@ -54,7 +53,6 @@ class Frames:
         self.warnings: list[str] = []
         self._lake = lake
         self._offset = 0
-        self._schema = lake.spark.table(BRONZE_FRAMES.path).schema
 
     def refinery(self, records_max: int = 100) -> FrameRefinery:
         """Return what a start of the query makes."""
@@ -62,21 +60,19 @@ class Frames:
             self.spark, self.registry, self.warnings.append, records_max=records_max
         )
 
-    def land(self, values: Iterable[bytes | None]) -> list[Row]:
+    def land(self, values: Iterable[bytes | None]) -> list[BronzeRow]:
         """Append records to Bronze in one commit and return them."""
-        produced = datetime.fromtimestamp(NOON_US / 1e6, tz=timezone.utc)
         rows = [
-            Row(TOPIC, 0, self._offset + index, produced, b"kraken-1", value)
+            BronzeRow(TOPIC, 0, self._offset + index, NOON_US, b"kraken-1", value)
             for index, value in enumerate(values)
         ]
         self._offset += len(rows)
-        frame = self.spark.createDataFrame(rows, self._schema)
-        frame.coalesce(1).writeTo(BRONZE_FRAMES.path).append()
-        return frame.collect()
+        self.batch(rows).coalesce(1).writeTo(BRONZE_FRAMES.path).append()
+        return rows
 
-    def batch(self, rows: Iterable[Row]) -> DataFrame:
+    def batch(self, rows: Iterable[BronzeRow]) -> DataFrame:
         """Return rows of Bronze as the stream would hand them over."""
-        return self.spark.createDataFrame(list(rows), self._schema)
+        return bronze_frame(self.spark, rows)
 
     def sequences(self) -> list[int]:
         """Return the frames that Silver has, by their numbers."""
