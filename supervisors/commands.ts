@@ -15,6 +15,8 @@ import type { Settings } from "../actors/settings/settings.ts";
 import type { StepName } from "../actors/setup/steps.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { readBackfillOptions } from "./backfill_options.ts";
+import { readMaintainFormat } from "./maintain_options.ts";
+import { readReplayOptions } from "./replay_options.ts";
 import { purposeOf, readStartOptions, type StartOptions } from "./start_options.ts";
 
 /** One command: how it is called, what it needs, and where its code is. */
@@ -41,7 +43,7 @@ const start: Command = {
   summary: "run the platform",
   usage: `bun run start [--simulate [--rate n] [--seed n]] [--role all|feed|lake]
   [--exchanges binance,kraken] [--symbols binance:BTCUSDT,kraken:BTC/USD] [--since 2h|ISO]
-  [--log text|json]
+  [--accept-lost-offsets] [--log text|json]
 
 Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which drain it.
   --simulate    take trades from the built-in exchange simulator; needs no network
@@ -53,6 +55,9 @@ Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which d
   --symbols     which markets, instead of K2_<EXCHANGE>_SYMBOLS
   --since       begin in the past: so long ago (2h), or at an ISO 8601 time; symbols whose trades
                 begin later are filled over REST
+  --accept-lost-offsets
+                have the lake go on where Kafka has lost what it had not read yet; the loss is
+                recorded as an event
   --log         log lines as text (default) or JSON, on stderr`,
   options: {
     simulate: flag,
@@ -62,6 +67,7 @@ Sets up what is missing, then runs the platform until SIGINT or SIGTERM, which d
     exchanges: text,
     symbols: text,
     since: text,
+    "accept-lost-offsets": flag,
     log: text,
   },
   positionals_max: 0,
@@ -209,6 +215,42 @@ the exchange does not have all of it.
   check: checkBackfill,
   setup: ({ settings }) => feedSteps(settings),
   load: () => import("./backfill_command.ts"),
+};
+
+const maintain: Command = {
+  name: "maintain",
+  summary: "keep the lake in order, once",
+  usage: `bun run maintain [--format table|json]
+
+Deletes what is no longer kept, joins small files, lets go of old snapshots and of files that
+nothing names, and prints every table before and after. A platform that runs on the data directory
+is asked to do so much as it does at each of its own turns (K2_MAINTENANCE_MINUTES); without one,
+Spark starts and does all that there is to do. Interrupted, the same command goes on.
+  --format   table (default) or json`,
+  options: { format: text },
+  positionals_max: 0,
+  check: ({ flags }) => void readMaintainFormat(flags),
+  setup: ({ settings: { data_dir } }) =>
+    lockHolder(data_dir) === null ? ["packages", "spark_jars", "pyspark"] : ["packages"],
+  load: () => import("./maintain_command.ts"),
+};
+
+const replay: Command = {
+  name: "replay",
+  summary: "produce quarantined records again",
+  usage: `bun run replay [--reason CODE] [--since 2h|ISO]
+
+Produces quarantined records again to their own topics, once whatever made them invalid is mended.
+Each is a new record with an outcome of its own; its row in silver.quarantine stays. What was
+replayed already is left out. Goes to K2_KAFKA_BROKERS, or to the broker of the platform that runs
+on the data directory. Prints a line for each reason, and replayed=… last.
+  --reason CODE  only records with this reason in silver.quarantine
+  --since        only records produced since then: so long ago (2h), or an ISO 8601 time`,
+  options: { reason: text, since: text },
+  positionals_max: 0,
+  check: ({ flags }) => void readReplayOptions(flags, Date.now()),
+  setup: () => ["packages", "duckdb", "kafka_client"],
+  load: () => import("./replay_command.ts"),
 };
 
 const notebook: Command = {
@@ -360,6 +402,8 @@ export const commands: readonly Command[] = [
   record,
   normalize,
   backfill,
+  replay,
+  maintain,
   notebook,
   bench,
   simulate_faults,

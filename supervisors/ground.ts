@@ -10,6 +10,7 @@ import type { Outbox } from "../actors/producer/outbox.ts";
 import type { RegistryAccess } from "../actors/registry/client.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { Role, Settings } from "../actors/settings/settings.ts";
+import type { MaintenanceDesk } from "../actors/spark/maintenance_desk.ts";
 import type { Effects } from "./effects.ts";
 import type { FeedMemory } from "./feed_memory.ts";
 import type { ChildSpec } from "./supervisor.ts";
@@ -37,6 +38,8 @@ export interface TreeParts {
   readonly simulate: Simulation | null;
   readonly settings: Settings;
   readonly ports: Ports;
+  /** Whether the lake goes on without what Kafka has lost before it was read. */
+  readonly accept_lost_offsets: boolean;
   /** Kafka's id of the embedded cluster. */
   readonly cluster_id: string;
   /** The checkout. */
@@ -49,6 +52,8 @@ export interface TreeParts {
   /** Whether sockets are opened; an import of history needs none. */
   readonly feeding: "live" | "history";
   readonly effects: Effects;
+  /** Where maintenance of the lake is asked for. */
+  readonly maintenance: MaintenanceDesk;
   /** A child that serves the tree's status; made by the caller, because it shows the tree. */
   readonly status: ChildSpec;
   /** Aborts when the platform ends. */

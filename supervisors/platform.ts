@@ -23,6 +23,7 @@ import {
 import { exit_codes, FailureError, reasonOf } from "../actors/settings/exit.ts";
 import type { Log } from "../actors/settings/log.ts";
 import type { ExchangeSettings, Settings } from "../actors/settings/settings.ts";
+import { MaintenanceDesk } from "../actors/spark/maintenance_desk.ts";
 import type { ImportRequest } from "../actors/status/import_request.ts";
 import { createMetrics } from "../actors/status/metrics.ts";
 import { refusePortInUse, type StatusServerInput, statusServer } from "../actors/status/server.ts";
@@ -171,7 +172,8 @@ function plant(
   },
 ): Tree {
   const { settings, token, stamp, ports, signal, effects, outbox, memory } = place;
-  const { role } = options;
+  const { role, accept_lost_offsets } = options;
+  const maintenance = new MaintenanceDesk();
   const status: ChildSpec = {
     id: "status",
     system_id: "status",
@@ -189,6 +191,7 @@ function plant(
       readTree: () => tree.node(),
       command: (path, command) => tree.send(path, command),
       requestImport: (request) => requestImport(memory, request),
+      maintain: () => maintenance.ask(),
       metrics: createMetrics(),
     }),
     restart: "permanent",
@@ -198,7 +201,8 @@ function plant(
   const cluster_id = stamp.kafka_cluster_id;
   const simulate = simulationOf(options);
   const parts = { role, simulate, settings, ports, cluster_id, root, log, status, signal };
-  const tree = startTree(plantTree({ ...parts, feeding, memory, outbox, effects }), {
+  const given = { feeding, memory, outbox, effects, maintenance, accept_lost_offsets };
+  const tree = startTree(plantTree({ ...parts, ...given }), {
     now_ms: Date.now,
     signal,
     notify: (exit) => logExit(log, exit),

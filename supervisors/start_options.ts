@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly log_format: "text" | "json";
   /** From when on trades are wanted; null: from now on. */
   readonly since: Since | null;
+  /** Whether the lake goes on without what Kafka has lost before it was read. */
+  readonly accept_lost_offsets: boolean;
   /** The settings, with what the flags changed. */
   readonly settings: Settings;
 }
@@ -70,11 +72,18 @@ export function readStartOptions(flags: Flags, settings: Settings): StartOptions
   if (since !== null && role === "lake") {
     throw new UsageError("--since belongs to the feed: leave it out with --role lake");
   }
+  const accept_lost_offsets = flags["accept-lost-offsets"] === true;
+  if (accept_lost_offsets && role === "feed") {
+    throw new UsageError(
+      "--accept-lost-offsets belongs to the lake: leave it out with --role feed",
+    );
+  }
   const exchanges = chosenSymbols(flags, chosenExchanges(flags, settings));
   return {
     role,
     log_format,
     since,
+    accept_lost_offsets,
     simulate: is_simulated ? { rate, seed: seed ?? 1 } : null,
     settings: { ...settings, exchanges },
   };
@@ -95,7 +104,12 @@ function chosenExchanges(
   });
 }
 
-function readSince(flags: Flags): Since | null {
+/**
+ * Reads `--since`; null where it is absent.
+ *
+ * @throws {UsageError} where it is neither a duration nor a time.
+ */
+export function readSince(flags: Flags): Since | null {
   const value = textOf(flags, "since");
   if (value === undefined) return null;
   const ago_ms = readDurationMs(value);

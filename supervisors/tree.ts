@@ -225,7 +225,9 @@ function topics(ground: Ground): ChildSpec {
 }
 
 function lake(ground: Ground): ChildSpec {
-  const { root, log, settings } = ground;
+  const { root, log, settings, effects, maintenance } = ground;
+  // What was lost before this start is accepted once; what is lost later is another decision.
+  let accept_lost_offsets = ground.accept_lost_offsets;
   return supervisorChild({
     id: "lake",
     strategy: "one_for_one",
@@ -241,8 +243,15 @@ function lake(ground: Ground): ChildSpec {
           incarnation,
           root,
           data_dir: settings.data_dir,
-          config: sparkConfig(ground),
+          config: { ...sparkConfig(ground), accept_lost_offsets },
+          python: join(root, ".setup/python/bin/python"),
+          retention_ms: settings.kafka.retention_ms,
+          onServing: () => {
+            accept_lost_offsets = false;
+          },
+          maintenance,
           log,
+          after: effects.after,
         }),
         restart: "permanent",
         start_ms_max: spark_start_ms_max,
@@ -252,8 +261,14 @@ function lake(ground: Ground): ChildSpec {
   });
 }
 
-function sparkConfig({ settings, cluster, registry, root }: Ground): SparkConfig {
-  const { data_dir } = settings;
+/** The driver's configuration, as the settings want it. */
+export function sparkConfig({
+  settings,
+  cluster,
+  registry,
+  root,
+}: Pick<Ground, "settings" | "cluster" | "registry" | "root">): SparkConfig {
+  const { data_dir, retention } = settings;
   return {
     bootstrap_servers: cluster.brokers,
     kafka_options: javaClientOptions(settings.kafka.properties, readPem),
@@ -274,5 +289,13 @@ function sparkConfig({ settings, cluster, registry, root }: Ground): SparkConfig
     driver_memory: settings.spark_driver_memory,
     trigger_seconds: settings.trigger_seconds,
     max_offsets_per_trigger: 100_000,
+    mode: "stream",
+    maintenance_minutes: settings.maintenance_minutes,
+    snapshot_hours_min: settings.snapshot_hours_min,
+    retention_bronze_days: retention.bronze_days,
+    retention_frames_days: retention.frames_days,
+    retention_silver_days: retention.silver_days,
+    retention_gold_days: retention.gold_days,
+    accept_lost_offsets: false,
   };
 }

@@ -43,6 +43,8 @@ const further: Readonly<Record<string, readonly string[]>> = {
     "actors/producer",
     "actors/port",
     "actors/broker",
+    "actors/registry",
+    "actors/status",
   ],
 };
 
@@ -57,6 +59,9 @@ const impure: Readonly<Record<string, string>> = {
   "actors/bench/kafka.ts": "files, randomness, signals",
   "actors/bench/kafka_floor.cjs": "Kafka, in Node",
   "actors/bench/kafka_floor.ts": "a process",
+  "actors/bench/lake_backlog.ts": "clock, files, timers",
+  "actors/bench/lake_bench.ts": "prints",
+  "actors/bench/lake_live.ts": "clock, files, a process",
   "actors/bench/live_feed.ts": "clock, randomness",
   "actors/bench/measure.ts": "clock, memory",
   "actors/bench/producer_bench.ts": "clock, memory, timers, prints",
@@ -98,6 +103,7 @@ const impure: Readonly<Record<string, string>> = {
   "actors/simulator/server.ts": "a server, the clock",
   "actors/simulator/simulator_port.ts": "a process",
   "actors/simulator/tape_files.ts": "files",
+  "actors/spark/maintain_once.ts": "a process and its files",
   "actors/spark/spark.ts": "a process and its files",
   "actors/status/server.ts": "an HTTP server",
   "actors/status/status_command.ts": "HTTP, prints",
@@ -113,8 +119,10 @@ const impure: Readonly<Record<string, string>> = {
   "supervisors/commands.ts": "the clock",
   "supervisors/fault_simulation/command.ts": "clock, prints",
   "supervisors/host_effects.ts": "hands sockets, processes, clocks and randomness to the actors",
+  "supervisors/maintain_command.ts": "files, HTTP, prints, signals",
   "supervisors/platform.ts": "the whole process",
   "supervisors/record_command.ts": "files, prints, signals",
+  "supervisors/replay_command.ts": "clock, prints",
   "supervisors/start_command.ts": "clock, timers, prints",
 };
 

@@ -1,5 +1,5 @@
 /**
- * A backlog in a real Kafka, taken through each stage of the lake by `spark/jobs/stages.py`: several
+ * A backlog in a real Kafka, taken through each stage of the lake by `spark/jobs/stages.py`: some
  * turns over the same records, of which the middle one counts.
  *
  * @module

@@ -1,7 +1,7 @@
 /**
  * `bench lake [--to backlog|live] [--rows n] [--rate n] [--seconds n]`: what the lake makes of
- * Kafka's records. A backlog shows how many rows a second each stage takes, as a share of what Spark
- * can read; the whole platform at a rate shows how fresh Gold is and whether its lag stays flat.
+ * Kafka's records. A backlog shows how many rows a second each stage takes, as a share of what
+ * Spark can read; the whole platform at a rate, how fresh Gold is and whether its lag stays flat.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The whole platform at a rate, as a user starts it: simulator, feed, broker, Spark. Its status tree
- * says how fresh Gold is, whether its lag stays flat, and which processes there are to measure.
+ * The whole platform at a rate, as a user starts it: simulator, feed, broker, Spark. Its status
+ * tree says how fresh Gold is, whether its lag stays flat, and which processes there are.
  *
  * @module
  */

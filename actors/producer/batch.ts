@@ -54,7 +54,8 @@ export interface BatchRecord {
   readonly value: Buffer;
 }
 
-const header_bytes = 12;
+/** What precedes a packet's records. */
+export const packet_header_bytes = 12;
 const length_bytes = 4;
 
 /** The open batch. The same buffers serve all batches: closing copies what is used. */
@@ -62,7 +63,7 @@ export class BatchWriter {
   readonly #buffer: Buffer;
   readonly #received_us: Float64Array;
   readonly #frames: FrameWriter;
-  #offset = header_bytes;
+  #offset = packet_header_bytes;
   #count = 0;
   /** What the frames' records will take of the packet. */
   #frames_bytes = 0;
@@ -96,7 +97,7 @@ export class BatchWriter {
   /** Bytes of the open batch; 0 where it has no record. */
   get bytes(): number {
     const bytes = this.#offset + this.#frames_bytes;
-    return bytes === header_bytes ? 0 : bytes;
+    return bytes === packet_header_bytes ? 0 : bytes;
   }
 
   /**
@@ -151,10 +152,15 @@ export class BatchWriter {
     const count = this.#frames.count + this.#count;
     const frames_bytes = this.#frames_bytes;
     const packet = allocatePacket(label, count, this.#offset + frames_bytes);
-    this.#frames.moveTo(packet, header_bytes);
-    this.#buffer.copy(packet, header_bytes + frames_bytes, header_bytes, this.#offset);
+    this.#frames.moveTo(packet, packet_header_bytes);
+    this.#buffer.copy(
+      packet,
+      packet_header_bytes + frames_bytes,
+      packet_header_bytes,
+      this.#offset,
+    );
     const received_us = this.#received_us.slice(0, this.#count);
-    this.#offset = header_bytes;
+    this.#offset = packet_header_bytes;
     this.#count = 0;
     this.#frames_bytes = 0;
     const is_continuation = this.#is_continuation;
@@ -179,12 +185,16 @@ export function batchOf(
 ): Batch {
   const packet = allocatePacket(label, 1, packetBytes(key.length, value.length));
   const record = { topic_index, key, value_bytes: value.length };
-  packet.set(value, writeRecordHead(record, packet, header_bytes));
+  packet.set(value, writeRecordHead(record, packet, packet_header_bytes));
   return { ...label, count: 1, packet, received_us: new Float64Array(), is_continuation: true };
 }
 
 /** A packet whose header is written. */
-function allocatePacket({ id }: BatchLabel, count: number, bytes: number): Buffer {
+export function allocatePacket(
+  { id }: Pick<BatchLabel, "id">,
+  count: number,
+  bytes: number,
+): Buffer {
   const packet = Buffer.allocUnsafeSlow(bytes);
   packet.writeUInt32LE(bytes - length_bytes, 0);
   packet.writeUIntLE(id, 4, 6);
@@ -194,7 +204,7 @@ function allocatePacket({ id }: BatchLabel, count: number, bytes: number): Buffe
 
 /** Bytes of a packet that holds one record. */
 export function packetBytes(key_bytes: number, value_bytes: number): number {
-  return header_bytes + record_overhead_bytes + key_bytes + value_bytes;
+  return packet_header_bytes + record_overhead_bytes + key_bytes + value_bytes;
 }
 
 /**
@@ -213,8 +223,8 @@ export function readRecord({ count, packet }: Batch, index: number): BatchRecord
 
 /** The records of a packet, in their order. */
 export function* recordsOf(packet: Buffer): Generator<BatchRecord> {
-  let offset = header_bytes;
-  for (let left = packet.readUInt16LE(header_bytes - 2); left > 0; left -= 1) {
+  let offset = packet_header_bytes;
+  for (let left = packet.readUInt16LE(packet_header_bytes - 2); left > 0; left -= 1) {
     const key_start = offset + 3;
     const key_end = key_start + packet.readUInt16LE(offset + 1);
     const value_start = key_end + 4;

@@ -64,15 +64,9 @@ interface Holder {
  * @throws {UsageError} where the directory is of another kind than wanted.
  */
 export function readStamp(data_dir: string, wanted: Purpose): Stamp | null {
-  const file = join(data_dir, "k2.json");
-  if (!existsSync(file)) return null;
-  const stamp = parseStamp(file);
-  const elsewhere = `set K2_DATA_DIR to another directory, or remove ${data_dir}`;
-  if (stamp.format !== format) {
-    throw new UsageError(
-      `${data_dir} has format ${stamp.format} and this version writes ${format}: ${elsewhere}`,
-    );
-  }
+  const stamp = readOwnStamp(data_dir);
+  if (stamp === null) return null;
+  const elsewhere = elsewhereThan(data_dir);
   if (stamp.mode !== wanted.mode) {
     throw new UsageError(
       `${data_dir} holds ${stamp.mode} trades and this start is ${wanted.mode}: ${elsewhere}`,
@@ -82,12 +76,6 @@ export function readStamp(data_dir: string, wanted: Purpose): Stamp | null {
     throw new UsageError(
       `${data_dir} holds trades simulated with ${stamp.simulation} and this start asks for ` +
         `${wanted.simulation}, which gives other trades the same ids: ${elsewhere}`,
-    );
-  }
-  if (stamp.path !== realpathSync(data_dir)) {
-    throw new UsageError(
-      `${data_dir} was made at ${stamp.path} and its tables hold that path: ` +
-        `move it back, or ${elsewhere}`,
     );
   }
   const external = stamp.kafka_cluster_id.startsWith("external:");
@@ -101,6 +89,34 @@ export function readStamp(data_dir: string, wanted: Purpose): Stamp | null {
     );
   }
   return stamp;
+}
+
+/**
+ * Reads the stamp for whoever does not care what the trades are; null where there is none yet.
+ *
+ * @throws {UsageError} where this version may not use the directory.
+ */
+export function readOwnStamp(data_dir: string): Stamp | null {
+  const file = join(data_dir, "k2.json");
+  if (!existsSync(file)) return null;
+  const stamp = parseStamp(file);
+  if (stamp.format !== format) {
+    throw new UsageError(
+      `${data_dir} has format ${stamp.format} and this version writes ${format}: ` +
+        elsewhereThan(data_dir),
+    );
+  }
+  if (stamp.path !== realpathSync(data_dir)) {
+    throw new UsageError(
+      `${data_dir} was made at ${stamp.path} and its tables hold that path: ` +
+        `move it back, or ${elsewhereThan(data_dir)}`,
+    );
+  }
+  return stamp;
+}
+
+function elsewhereThan(data_dir: string): string {
+  return `set K2_DATA_DIR to another directory, or remove ${data_dir}`;
 }
 
 /** Makes the directory and its stamp where there is none, else reads it as {@link readStamp}. */

@@ -50,6 +50,17 @@ export interface RegistryLogin {
   readonly password: string;
 }
 
+/** Whole days that rows are kept, 0 for ever. */
+interface RetentionSettings {
+  /** All tables of Bronze. */
+  readonly bronze_days: number;
+  /** `silver.frames`. */
+  readonly frames_days: number;
+  /** `silver.trades` and `silver.quarantine`; the other tables of Silver are current state. */
+  readonly silver_days: number;
+  readonly gold_days: number;
+}
+
 /** Every setting, validated and with its default filled in. */
 export interface Settings {
   readonly data_dir: string;
@@ -70,6 +81,10 @@ export interface Settings {
   readonly catalog_uri: string | null;
   readonly warehouse: string | null;
   readonly trigger_seconds: number;
+  /** Between two runs of maintenance; 0: only by command. */
+  readonly maintenance_minutes: number;
+  readonly snapshot_hours_min: number;
+  readonly retention: RetentionSettings;
   readonly flush_count: number;
   readonly flush_ms: number;
   readonly buffer_bytes_max: number;
@@ -112,6 +127,9 @@ export function readSettings(
     catalog_uri: read.text("K2_CATALOG_URI"),
     warehouse: read.text("K2_WAREHOUSE"),
     trigger_seconds: read.integer("K2_TRIGGER_SECONDS", { min: 1, max: 3600 }) ?? 2,
+    maintenance_minutes: read.integer("K2_MAINTENANCE_MINUTES", { min: 0, max: 1440 }) ?? 5,
+    snapshot_hours_min: read.integer("K2_SNAPSHOT_HOURS_MIN", { min: 1, max: 8760 }) ?? 1,
+    retention: readRetention(environment),
     flush_count: read.integer("K2_FLUSH_COUNT", { min: 1, max: 10_000 }) ?? 500,
     flush_ms: read.integer("K2_FLUSH_MS", { min: 0, max: 10_000 }) ?? 2,
     buffer_bytes_max: read.bytes("K2_BUFFER_BYTES_MAX", buffer_bytes_min) ?? 64 * 2 ** 20,
@@ -123,6 +141,17 @@ export function readSettings(
     status_port: read.integer("K2_STATUS_PORT", { min: 0, max: 65_535 }) ?? 8900,
     status_token: read.text("K2_STATUS_TOKEN"),
     simulator_port: read.port("K2_SIMULATOR_PORT"),
+  };
+}
+
+function readRetention(environment: Environment): RetentionSettings {
+  const read = readers(environment);
+  const days = { min: 0, max: 36_500 };
+  return {
+    bronze_days: read.integer("K2_RETENTION_BRONZE_DAYS", days) ?? 7,
+    frames_days: read.integer("K2_RETENTION_FRAMES_DAYS", days) ?? 3,
+    silver_days: read.integer("K2_RETENTION_SILVER_DAYS", days) ?? 30,
+    gold_days: read.integer("K2_RETENTION_GOLD_DAYS", days) ?? 0,
   };
 }
 

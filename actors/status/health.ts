@@ -198,6 +198,20 @@ function judgeProducer({ figures, state }: StatusNode): Verdict {
 }
 
 function judgeSpark({ figures }: StatusNode, now_ms: number): Verdict {
+  const stopped = Object.entries(figures).filter(([name]) => name.endsWith("_stopped"));
+  const needed = stopped.find(([name]) => /^bronze_(trades|events)_/.test(name));
+  // Without the others Gold is as it should be.
+  const [, said] = needed ?? stopped[0] ?? [];
+  if (said !== undefined) {
+    return { status: needed === undefined ? "warn" : "fail", reason: String(said) };
+  }
+  const judged = judgeProgress(figures, now_ms);
+  const warning = Object.entries(figures).find(([name]) => name.endsWith("_lag_warning"))?.[1];
+  if (judged.status !== "pass" || typeof warning !== "string") return judged;
+  return { status: "warn", reason: warning };
+}
+
+function judgeProgress(figures: StatusNode["figures"], now_ms: number): Verdict {
   const said_at = figures.refine_timestamp;
   if (typeof said_at !== "string") {
     return { status: "warn", reason: "has not refined anything yet" };
@@ -210,9 +224,11 @@ function judgeSpark({ figures }: StatusNode, now_ms: number): Verdict {
   const { bronze_trades_lag_offsets, refine_lag_offsets } = figures;
   const behind = numberOf(bronze_trades_lag_offsets) + numberOf(refine_lag_offsets);
   const lag_s = numberOf(figures.refine_lag_s) + silent_ms / 1_000;
-  if (behind === 0) return { status: "pass", reason: "nothing waits in Kafka" };
-  const reason = `lies ${lag_s.toFixed(1)} s behind`;
-  return { status: lag_s * 1_000 < lake_lag_ms_max ? "pass" : "fail", reason };
+  const reason = behind === 0 ? "nothing waits in Kafka" : `lies ${lag_s.toFixed(1)} s behind`;
+  if (behind > 0 && lag_s * 1_000 >= lake_lag_ms_max) return { status: "fail", reason };
+  const { maintenance_error: error } = figures;
+  if (typeof error !== "string") return { status: "pass", reason };
+  return { status: "warn", reason: `${reason}, but is not kept in order: ${error}` };
 }
 
 function numberOf(figure: unknown): number {

@@ -95,6 +95,15 @@ export const figure_metrics: readonly FigureMetric[] = [
   counter("k2_lake_rows_total", "Rows written", spark, /^(?<query>.+)_rows_total$/),
   counter("k2_lake_undecodable_total", "Kept in Bronze", spark, /^(?<query>.+)_undecodable_total$/),
   counter("k2_lake_batches_total", "Batches written", spark, /^(?<query>.+)_batches_total$/),
+  gauge("k2_lake_files", "Of the current rows", spark, /^(?<table>[a-z]+\.[a-z]+)_files$/),
+  gauge("k2_lake_bytes", "Of the current rows", spark, /^(?<table>[a-z]+\.[a-z]+)_bytes$/),
+  gauge(
+    "k2_lake_metadata_bytes",
+    "Of the current metadata file",
+    spark,
+    /^(?<table>[a-z]+\.[a-z]+)_metadata_bytes$/,
+  ),
+  gauge("k2_lake_maintenance_seconds", "The latest run", spark, /^maintenance_seconds$/),
   gauge("k2_lake_lag_seconds", "Behind Kafka", spark, /^(?<query>.+)_lag_s$/),
   gauge(
     "k2_lake_freshness_seconds",

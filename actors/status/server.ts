@@ -36,11 +36,15 @@ export interface StatusServerInput {
   readonly command: (path: string, command: Command) => Promise<string | null>;
   /** Null once the history is wanted, else one sentence that says why not. */
   readonly requestImport: (request: ImportRequest) => string | null;
+  /** What maintaining the lake came to, once it is done, or one sentence that says why not. */
+  readonly maintain: () => Promise<object | string>;
   readonly metrics: Metrics;
 }
 
 /** At most this many streams at once; a page holds one. */
 export const streams_max = 16;
+/** Posted to, this answers once the lake has been maintained. */
+const maintenance_path = "/maintenance";
 const stream_interval_ms = 1_000;
 /** Ticks a slow reader may lag behind before it misses some. */
 const stream_backlog_max = 4;
@@ -79,7 +83,11 @@ export const statusServer = fromCallback<Stop, StatusServerInput>(({ input, rece
       development: false,
       // Nothing that is posted here is long.
       maxRequestBodySize: 65_536,
-      fetch: (request) => answer(desk, request),
+      fetch: (request, server) => {
+        // A connection is closed after ten idle seconds; maintenance may take minutes.
+        if (isLong(request)) server.timeout(request, 0);
+        return answer(desk, request);
+      },
       error: (error) => refuse(500, reasonOf(error)),
     });
     const timer = setInterval(() => {
@@ -139,10 +147,9 @@ async function answer(desk: Desk, request: Request): Promise<Response> {
     return refuse(403, "This server answers only to the names of this machine");
   }
   const { pathname } = new URL(request.url);
-  if (pathname.startsWith("/actors/") || pathname === "/imports") {
-    const refusal = refuseStranger(input, request, pathname);
-    if (refusal !== null) return refusal;
-    return pathname === "/imports" ? answerImport(input, request) : answerCommand(input, pathname);
+  const command = commandOf(pathname);
+  if (command !== undefined) {
+    return refuseStranger(input, request, pathname) ?? command(input, request);
   }
   const read = readers[pathname];
   if (read === undefined) return refuse(404, `There is nothing at ${pathname}`);
@@ -195,7 +202,28 @@ function refuseStranger(
   return refuse(401, reason, { "www-authenticate": 'Bearer realm="k2"' });
 }
 
-async function answerCommand(input: StatusServerInput, pathname: string): Promise<Response> {
+type Commander = (input: StatusServerInput, request: Request) => Promise<Response>;
+
+const commanders: Readonly<Record<string, Commander | undefined>> = {
+  "/imports": answerImport,
+  [maintenance_path]: answerMaintenance,
+};
+
+function commandOf(pathname: string): Commander | undefined {
+  return pathname.startsWith("/actors/") ? answerCommand : commanders[pathname];
+}
+
+function isLong(request: Request): boolean {
+  return request.method === "POST" && new URL(request.url).pathname === maintenance_path;
+}
+
+async function answerMaintenance(input: StatusServerInput): Promise<Response> {
+  const done = await input.maintain();
+  return typeof done === "string" ? refuse(409, done) : respondJson(200, done);
+}
+
+async function answerCommand(input: StatusServerInput, request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
   const wanted = readCommand(pathname);
   if (wanted === null || !hasPath(input.readTree(), wanted.path)) {
     return refuse(404, `There is no actor to command at ${pathname}`);

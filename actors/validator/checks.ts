@@ -25,8 +25,6 @@ interface ChecksOptions {
   readonly root: string;
   readonly data_dir: string;
   readonly pins: Pins;
-  /** Where checks begin, milliseconds since 1970 at the start of a UTC day; null: everywhere. */
-  readonly since_ms: number | null;
   readonly now_ms: number;
   readonly is_running: boolean;
 }
@@ -56,9 +54,8 @@ export async function runChecks(options: ChecksOptions): Promise<readonly Outcom
 }
 
 async function openPinned(options: ChecksOptions): Promise<Lake> {
-  const { pins, since_ms, now_ms, root } = options;
+  const { pins, now_ms, root } = options;
   const shared = readFileSync(join(root, "spark", "checks", prepare_file), "utf8");
-  const since = since_ms === null ? beginning : new Date(since_ms).toISOString();
   return await openLake({
     root,
     data_dir: options.data_dir,
@@ -67,11 +64,17 @@ async function openPinned(options: ChecksOptions): Promise<Lake> {
       "CREATE SCHEMA bounds",
       'CREATE TABLE bounds.positions (topic VARCHAR, "partition" INTEGER, next_offset BIGINT)',
       ...positionRows(pins).map((row) => `INSERT INTO bounds.positions VALUES ${row}`),
-      `SET VARIABLE since = ${quoted(since)}::TIMESTAMPTZ`,
+      ...Object.entries(pins.bounds).map(([name, since_ms]) => setSince(name, since_ms)),
       `SET VARIABLE now = ${quoted(new Date(now_ms).toISOString())}::TIMESTAMPTZ`,
     ],
     after: [shared],
   });
+}
+
+/** `bronze_ms` is `bronze_since` in SQL. */
+function setSince(name: string, since_ms: number | null): string {
+  const since = since_ms === null ? beginning : new Date(since_ms).toISOString();
+  return `SET VARIABLE ${name.replace("_ms", "_since")} = ${quoted(since)}::TIMESTAMPTZ`;
 }
 
 function positionRows(pins: Pins): readonly string[] {

@@ -163,7 +163,11 @@ function noLake(path: string): FailureError {
 
 async function readMetadata(path: string, name: string): Promise<TableMetadata> {
   try {
-    return parseTableMetadata(await Bun.file(path).text());
+    const bytes = await Bun.file(path).bytes();
+    // Iceberg names packed metadata so; what an earlier version wrote is plain.
+    const is_packed = path.endsWith(".gz.metadata.json");
+    const text = new TextDecoder().decode(is_packed ? Bun.gunzipSync(bytes) : bytes);
+    return parseTableMetadata(text);
   } catch (error) {
     throw new FailureError(
       `Cannot read the metadata of ${name}: ${reasonOf(error)}; ` +

@@ -8,6 +8,7 @@
  */
 
 import { FailureError } from "../settings/exit.ts";
+import { type Bounds, boundsOf } from "./bounds.ts";
 import type { LakeTable, View } from "./lake.ts";
 import { consumedPositions, type Positions, snapshotConsuming } from "./table_metadata.ts";
 
@@ -17,15 +18,21 @@ const compared_tables = [
   "bronze.dead_letters",
   "silver.trades",
   "silver.quarantine",
+  "silver.gaps",
   "gold.trades",
   "gold.ohlcv",
 ] as const;
+
+/** Tables that have no positions of trades. */
+const unbounded_tables: readonly string[] = ["bronze.dead_letters", "silver.gaps", "gold.ohlcv"];
 
 /** One state of every compared table, as views to read it by. */
 export interface Pins {
   readonly views: readonly View[];
   /** What gold.ohlcv has consumed; empty before its first commit. */
   readonly positions: Positions;
+  /** Where checks begin. */
+  readonly bounds: Bounds;
 }
 
 /** Keeps what Gold has consumed; `bounds.positions` holds the positions. */
@@ -35,19 +42,27 @@ const consumed_rows = `JOIN bounds.positions AS p
 /**
  * Chooses one state of every compared table.
  *
+ * @param since_ms Where checks are asked to begin, milliseconds since 1970; null: everywhere.
  * @throws {FailureError} where a table is missing, or its matching snapshot has expired.
  */
-export function pinTables(tables: readonly LakeTable[]): Pins {
+export function pinTables(tables: readonly LakeTable[], since_ms: number | null): Pins {
   const ohlcv = tableNamed(tables, "gold.ohlcv");
   const positions = consumedPositions(ohlcv.metadata) ?? {};
   const views = compared_tables.map((name): View => {
     const table = tableNamed(tables, name);
     if (name === "gold.trades") return { table, snapshot_id: goldTradesAt(table, positions) };
     const snapshot_id = table.metadata.snapshots[0]?.snapshot_id ?? null;
-    const is_bounded = name !== "gold.ohlcv" && name !== "bronze.dead_letters";
+    const is_bounded = !unbounded_tables.includes(name);
     return is_bounded ? { table, snapshot_id, only: consumed_rows } : { table, snapshot_id };
   });
-  return { views, positions };
+  return {
+    views,
+    positions,
+    bounds: boundsOf(
+      views.map(({ table }) => table),
+      since_ms,
+    ),
+  };
 }
 
 function goldTradesAt(table: LakeTable, positions: Positions): string | null {

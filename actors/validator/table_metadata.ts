@@ -28,12 +28,17 @@ interface Snapshot {
 export interface TableMetadata {
   /** The folder that holds every file of the table, a path or a URL. */
   readonly location: string;
+  /** Rows of earlier days may be gone, milliseconds since 1970; null: none has gone. */
+  readonly retained_from_ms: number | null;
   /** The current snapshot and its ancestors, newest first; empty for a table never written to. */
   readonly snapshots: readonly Snapshot[];
 }
 
 /** The key under which Spark writes the consumed positions into a snapshot's summary. */
 const consumed_key = "k2.consumed";
+
+/** The key under which maintenance writes from when on a table is whole. */
+const retained_from_key = "k2.retained_from";
 
 /**
  * Reads a table's `metadata.json`.
@@ -66,7 +71,8 @@ export function parseTableMetadata(text: string): TableMetadata {
     snapshots.push(found.snapshot);
     id = found.parent;
   }
-  return { location: string(table.location, "location"), snapshots };
+  const retained_from_ms = retainedFrom(record(table.properties ?? {}, "properties"));
+  return { location: string(table.location, "location"), retained_from_ms, snapshots };
 }
 
 /** The newest snapshot committed at or before a time, or null where the table was still empty. */
@@ -106,6 +112,13 @@ function isWithin(positions: Positions, bound: Positions): boolean {
       ([partition, next]) => next <= (bound[topic]?.[partition] ?? 0),
     ),
   );
+}
+
+function retainedFrom(properties: Readonly<Record<string, unknown>>): number | null {
+  const text = properties[retained_from_key];
+  return text === undefined
+    ? null
+    : number(Date.parse(string(text, retained_from_key)), retained_from_key);
 }
 
 function consumedOf(summary: Readonly<Record<string, unknown>>): Positions | null {

@@ -51,12 +51,13 @@ export async function validate(options: {
   readonly now_ms: number;
   readonly is_running: boolean;
 }): Promise<Validation> {
-  const pins = pinTables(await readLake(options.catalog_path));
+  const pins = pinTables(await readLake(options.catalog_path), options.since_ms);
   try {
     const outcomes = await runChecks({ ...options, pins });
     return {
       read_at_ms: options.now_ms,
       since_ms: options.since_ms,
+      bounds: pins.bounds,
       positions: pins.positions,
       outcomes,
     };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Bounds } from "./bounds.ts";
 import { holds, type Outcome } from "./check.ts";
 import type { Positions } from "./table_metadata.ts";
 import { textTable } from "./text_table.ts";
@@ -12,19 +13,24 @@ import { textTable } from "./text_table.ts";
 export interface Validation {
   /** When the catalog was read, milliseconds since 1970. */
   readonly read_at_ms: number;
-  /** Where checks began, milliseconds since 1970; null: everywhere. */
+  /** Where checks were asked to begin, milliseconds since 1970; null: everywhere. */
   readonly since_ms: number | null;
+  /** Where those of each layer began, because earlier days are no longer kept. */
+  readonly bounds: Bounds;
   readonly positions: Positions;
   readonly outcomes: readonly Outcome[];
 }
 
 /** One JSON object: `is_valid`, when, from where, up to where, and every check. */
 export function validationAsJson(validation: Validation): string {
-  const { since_ms, outcomes } = validation;
+  const { since_ms, bounds, outcomes } = validation;
   const value = {
     is_valid: holds(outcomes),
     read_at: new Date(validation.read_at_ms).toISOString(),
-    since: since_ms === null ? "all" : new Date(since_ms).toISOString(),
+    since: sinceText(since_ms),
+    bronze_since: sinceText(bounds.bronze_ms),
+    silver_since: sinceText(bounds.silver_ms),
+    gold_since: sinceText(bounds.gold_ms),
     consumed: validation.positions,
     checks: outcomes.map(({ check, samples, ...outcome }) => ({
       name: check.name,
@@ -70,7 +76,28 @@ function violationText({ check, violations, samples }: Outcome): string {
   return `${[title, `  ${check.remedy}`, ...lines, ...more].join("\n")}\n`;
 }
 
-function summary({ outcomes, since_ms, positions, read_at_ms }: Validation): string {
+function sinceText(since_ms: number | null): string {
+  return since_ms === null ? "all" : new Date(since_ms).toISOString();
+}
+
+/** A line for each layer of which earlier days are not kept: there is nothing to check them by. */
+function expiredText({ since_ms, bounds: { bronze_ms, silver_ms, gold_ms } }: Validation): string {
+  const layers = [
+    ["Bronze", bronze_ms, silver_ms],
+    ["Silver", silver_ms, gold_ms],
+    ["Gold", gold_ms, since_ms],
+  ] as const;
+  return layers
+    .filter(([, from_ms, later_ms]) => from_ms !== later_ms)
+    .map(
+      ([layer, from_ms]) =>
+        `${layer} checked from ${sinceText(from_ms)} on: earlier days expired\n`,
+    )
+    .join("");
+}
+
+function summary(validation: Validation): string {
+  const { outcomes, since_ms, positions, read_at_ms } = validation;
   const counts = new Map<string, number>();
   for (const { check, verdict } of outcomes) {
     const word =
@@ -84,5 +111,6 @@ function summary({ outcomes, since_ms, positions, read_at_ms }: Validation): str
   const empty = Object.keys(positions).length === 0 ? "; gold.ohlcv has no rows yet" : "";
   const reasons = outcomes.flatMap(({ reason }) => (reason === null ? [] : [`${reason}\n`]));
   const read_at = new Date(read_at_ms).toISOString();
-  return `${reasons.join("")}${parts.join(", ")}; ${since}, read at ${read_at}${empty}\n`;
+  const notes = `${expiredText(validation)}${reasons.join("")}`;
+  return `${notes}${parts.join(", ")}; ${since}, read at ${read_at}${empty}\n`;
 }

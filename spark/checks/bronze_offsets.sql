@@ -5,7 +5,8 @@
 -- remedy: Stop the platform, roll bronze.trades (or bronze.dead_letters) back to its last snapshot without the fault, remove its folder below lake/checkpoints, and start again while Kafka still holds the records.
 --
 -- One violation is a step from one offset to the next that is not 1 (0: twice), or a last offset that
--- is not the last one consumed.
+-- is not the last one consumed. Offsets that Kafka had lost are no fault of Bronze once a person has
+-- accepted it: silver.gaps tells of them, by the first of them.
 WITH records AS (
   SELECT topic, partition, "offset" FROM checked.bronze_trades
   UNION ALL
@@ -17,12 +18,24 @@ WITH records AS (
     SELECT 1 FROM checked.bronze_trades AS t
     WHERE t.topic = o.topic AND t.partition = o.partition
   )
+),
+steps AS (
+  SELECT
+    topic, partition,
+    lag("offset") OVER in_order AS previous_offset,
+    "offset",
+    "offset" - lag("offset") OVER in_order AS step
+  FROM records
+  WINDOW in_order AS (PARTITION BY topic, partition ORDER BY "offset")
 )
-SELECT
-  topic, partition,
-  lag("offset") OVER in_order AS previous_offset,
-  "offset",
-  "offset" - lag("offset") OVER in_order AS step
-FROM records
-WINDOW in_order AS (PARTITION BY topic, partition ORDER BY "offset")
-QUALIFY step <> 1
+SELECT * FROM steps
+WHERE step <> 1
+  AND NOT (
+    step > 1
+    AND EXISTS (
+      SELECT 1 FROM silver.gaps AS gap
+      WHERE gap.state = 'unfillable'
+        AND gap.gap_id
+          = concat(gap.exchange, ':', topic, '/', partition, ':', previous_offset + 1)
+    )
+  )

@@ -6,5 +6,5 @@
 SELECT s.message_id, s.timestamp, s.topic, s.partition, s."offset"
 FROM checked.silver_trades AS s
 ANTI JOIN (
-  SELECT message_id FROM gold.trades WHERE timestamp >= getvariable('since') - INTERVAL 1 DAY
+  SELECT message_id FROM gold.trades WHERE timestamp >= getvariable('silver_since') - INTERVAL 1 DAY
 ) AS g ON s.message_id = g.message_id

@@ -3,7 +3,10 @@
 -- DuckDB computes everything here from the trades themselves and shares no line with Spark. It sees
 -- bronze.*, silver.* and gold.* as they were when gold.ohlcv was last committed: gold.trades at the
 -- same consumed positions, Bronze and Silver up to them. The caller gives:
---   getvariable('since')   TIMESTAMPTZ of the start of a day, year 1 for all: checks begin there
+--   getvariable('gold_since'), 'silver_since', 'bronze_since'
+--                          TIMESTAMPTZ of the start of a day, year 1 for all: checks that look at
+--                          Gold alone begin at the first, those of Silver, or of Silver and Gold, at
+--                          the second, those of Bronze, or of Bronze and Silver, at the third
 --   getvariable('now')     TIMESTAMPTZ
 --   bounds.positions       (topic, partition, next_offset): what Gold has consumed
 
@@ -50,21 +53,26 @@ CREATE MACRO is_quotient(x, a, b) AS
   );
 
 -- Where in Bronze each partition's checks begin: trades of a day reach Kafka in the order of their
--- offsets, not of their time, so the bound is an offset.
+-- offsets, not of their time, so the bound is an offset. It lies after every record that is too old,
+-- because clocks may be set back; what Bronze keeps no longer, Silver may still know.
 CREATE TABLE bounds.offsets AS
-SELECT
-  p.topic,
-  p.partition,
-  p.next_offset,
-  CASE
-    WHEN getvariable('since') = '0001-01-01 00:00:00Z'::TIMESTAMPTZ THEN 0
-    ELSE coalesce(
-      min(b."offset") FILTER (WHERE b.kafka_timestamp >= getvariable('since')), p.next_offset
-    )
-  END AS from_offset
+WITH earlier AS (
+  SELECT topic, partition, max("offset") + 1 AS from_offset
+  FROM (
+    SELECT topic, partition, "offset" FROM bronze.trades
+    WHERE kafka_timestamp < getvariable('bronze_since')
+    UNION ALL
+    SELECT topic, partition, "offset" FROM silver.trades
+    WHERE kafka_timestamp < getvariable('bronze_since')
+    UNION ALL
+    SELECT topic, partition, "offset" FROM silver.quarantine
+    WHERE kafka_timestamp < getvariable('bronze_since')
+  )
+  GROUP BY topic, partition
+)
+SELECT p.topic, p.partition, p.next_offset, coalesce(e.from_offset, 0) AS from_offset
 FROM bounds.positions AS p
-LEFT JOIN bronze.trades AS b ON b.topic = p.topic AND b.partition = p.partition
-GROUP BY p.topic, p.partition, p.next_offset;
+LEFT JOIN earlier AS e ON e.topic = p.topic AND e.partition = p.partition;
 
 -- The rows that checks look at. What they are compared with is read from a day earlier, because
 -- two records of one trade may differ in time and so stand on two sides of the bound.
@@ -76,10 +84,10 @@ JOIN bounds.offsets AS o ON t.topic = o.topic AND t.partition = o.partition
 WHERE t."offset" >= o.from_offset;
 
 CREATE VIEW checked.bronze_dead_letters AS
-SELECT * FROM bronze.dead_letters WHERE kafka_timestamp >= getvariable('since');
+SELECT * FROM bronze.dead_letters WHERE kafka_timestamp >= getvariable('bronze_since');
 
 CREATE VIEW checked.silver_trades AS
-SELECT * FROM silver.trades WHERE timestamp >= getvariable('since');
+SELECT * FROM silver.trades WHERE timestamp >= getvariable('silver_since');
 
 CREATE VIEW checked.silver_quarantine AS
 SELECT t.* FROM silver.quarantine AS t
@@ -87,10 +95,14 @@ JOIN bounds.offsets AS o ON t.topic = o.topic AND t.partition = o.partition
 WHERE t."offset" >= o.from_offset;
 
 CREATE VIEW checked.gold_trades AS
-SELECT * FROM gold.trades WHERE timestamp >= getvariable('since');
+SELECT * FROM gold.trades WHERE timestamp >= getvariable('gold_since');
+
+-- Those of which Silver still has the origin.
+CREATE VIEW checked.gold_trades_with_silver AS
+SELECT * FROM gold.trades WHERE timestamp >= getvariable('silver_since');
 
 CREATE VIEW checked.gold_ohlcv AS
-SELECT * FROM gold.ohlcv WHERE window_start >= getvariable('since');
+SELECT * FROM gold.ohlcv WHERE window_start >= getvariable('gold_since');
 
 -- Lengths of the windows.
 CREATE TABLE bounds.intervals (name VARCHAR, seconds BIGINT);

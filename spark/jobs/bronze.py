@@ -2,25 +2,33 @@
 
 The sink writes query and epoch into each snapshot and leaves out an epoch that is there, so a batch
 that is repeated after a crash lands once. That holds as long as the checkpoint lives; without one
-the query goes on where the table ends, at the largest offset of each partition + 1.
+the query goes on where the table ends, at the largest offset of each partition + 1. A query whose
+next offsets Kafka has lost does not start until a person accepts it: see `accept()`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
 from config import Config
+from generations import PROPERTY, in_bronze, in_kafka, read_generations, topic_column
+from kafka_checkpoint import drop_checkpoint, next_offsets
 from kafka_offsets import KafkaOffsets
-from positions import Positions, parse_positions, position
+from lost_offsets import HeldOffsets, Lost, go_on_after, lost_offsets
+from positions import Positions, advance, position, spans_between
 from snapshots import reached
+from table_files import load, set_properties
 from tables import Table
 
 #: Spark's number for the first offset that Kafka still holds.
 EARLIEST = -2
+#: Name of what each batch observes: `newest_us`, the kafka_timestamp of its newest record.
+LANDED = "landed"
 
 
 class BronzeQuery:
@@ -51,19 +59,63 @@ class BronzeQuery:
         #: Name of the query, and of its folder among the checkpoints.
         self.name = table.name.replace(".", "_")
         self._checkpoint = f"{config.checkpoint_dir}/{self.name}"
-        planned = _planned(session, self._checkpoint)
+        #: How often each of its topics was made.
+        self.generations = read_generations(dict(load(session, table).properties()))
+        planned = next_offsets(session, self._checkpoint)
         self._is_continued = planned is not None
-        #: Where the query goes on: next offset by topic and partition.
-        self.positions = reached(session, table, {}) if planned is None else planned
-        #: The topics that it reads.
-        self.topics = sorted({*topics, *self.positions})
+        #: Where the query goes on, as Kafka names its topics.
+        self._next = self._reached() if planned is None else planned
+        self._asked_for = frozenset(topics)
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """Kafka's names of what the query reads."""
+        return self._asked_for | self._next.keys()
+
+    @property
+    def positions(self) -> Positions:
+        """Where the query goes on: next offset by topic and partition, named as in Bronze."""
+        return self.in_bronze(self._next)
+
+    def in_bronze(self, positions: Positions) -> Positions:
+        """Name Kafka's topics as Bronze does."""
+        return in_bronze(positions, self.generations)
+
+    def lost(self, held: HeldOffsets) -> list[Lost]:
+        """Return what the query was to read next and Kafka no longer has.
+
+        Where only a batch that is in the table already would have to be read again, nothing is
+        lost: then the checkpoint is dropped, and the query goes on where the table ends.
+        """
+        if not lost_offsets(self._next, held):
+            return []
+        furthest = self._furthest()
+        lost = lost_offsets(furthest, held)
+        if not lost:
+            self._go_on_at(furthest)
+        return lost
+
+    def accept(self, lost: Collection[Lost], held: HeldOffsets) -> None:
+        """Go on without what is lost, with a new checkpoint.
+
+        A new checkpoint is a new query to the sink, and positions are those of the table, so that
+        no record lands twice.
+        """
+        positions = go_on_after(self._furthest(), lost)
+        for topic in sorted({each.topic for each in lost if each.end is None}):
+            generation = self.generations.get(topic, 1) + 1
+            property_ = {f"{PROPERTY}{topic}": str(generation)}
+            set_properties(load(self._session, self._table), property_)
+            self.generations = {**self.generations, topic: generation}
+        self._asked_for = frozenset(topic for topic in self._asked_for if topic in held)
+        self._go_on_at(positions)
 
     def records(self) -> DataFrame:
         """Return the stream of Kafka's records from where the query goes on."""
         starting = "earliest" if self._is_continued else self._starting_offsets()
         options = {
             **{f"kafka.{name}": value for name, value in client_options(self._config).items()},
-            "subscribe": ",".join(self.topics),
+            "subscribe": ",".join(sorted(self.topics)),
             # Only looked at where there is no checkpoint.
             "startingOffsets": starting,
             "maxOffsetsPerTrigger": str(self._config.max_offsets_per_trigger),
@@ -71,7 +123,8 @@ class BronzeQuery:
         }
         records = self._session.readStream.format("kafka").options(**options).load()
         return records.selectExpr(
-            "topic", "partition", "offset", "timestamp AS kafka_timestamp", "key", "value"
+            topic_column(self.generations),
+            *("partition", "offset", "timestamp AS kafka_timestamp", "key", "value"),
         )
 
     def start(self, seconds: float) -> StreamingQuery:
@@ -83,6 +136,8 @@ class BronzeQuery:
         """Return what writes the records into the table, without a trigger."""
         return (
             self.records()
+            # Told to listeners with each batch's progress; it costs no pass of its own.
+            .observe(LANDED, F.expr("unix_micros(max(kafka_timestamp)) AS newest_us"))
             # One file a batch and day: readers open each of them.
             .coalesce(1)
             .writeStream.format("iceberg")
@@ -93,9 +148,23 @@ class BronzeQuery:
         )
 
     def _starting_offsets(self) -> str:
-        if not self.positions:
+        if not self._next:
             return "earliest"
-        return starting_offsets(self.positions, self._kafka.partitions(self.topics))
+        return starting_offsets(self._next, self._kafka.partitions(self.topics))
+
+    def _reached(self) -> Positions:
+        """Return where the table ends, as Kafka names its topics."""
+        return in_kafka(reached(self._session, self._table, {}), self.generations)
+
+    def _furthest(self) -> Positions:
+        """Return where the checkpoint and the table end, whichever is further."""
+        spans = spans_between({}, self._reached()) if self._is_continued else []
+        return advance(self._next, spans)
+
+    def _go_on_at(self, positions: Positions) -> None:
+        drop_checkpoint(self._session, self._checkpoint)
+        self._is_continued = False
+        self._next = positions
 
 
 def bronze_rows(session: SparkSession, table: Table, rows_max: int) -> DataFrame:
@@ -134,17 +203,3 @@ def client_options(config: Config) -> dict[str, str]:
     """Return the properties of Kafka's Java client. Secret."""
     given = {n.removeprefix("kafka."): value for n, value in config.kafka_options.items()}
     return {**given, "bootstrap.servers": config.bootstrap_servers}
-
-
-def _planned(session: SparkSession, checkpoint: str) -> Positions | None:
-    """Return where the newest batch of a checkpoint ends, None without a checkpoint."""
-    path = session._jvm.org.apache.hadoop.fs.Path(f"{checkpoint}/offsets")
-    files = path.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())
-    if not files.exists(path):
-        return None
-    names = (status.getPath().getName() for status in files.listStatus(path))
-    batches = [int(name) for name in names if name.isdigit()]
-    if not batches:
-        return None
-    lines = session.read.text(f"{checkpoint}/offsets/{max(batches)}", wholetext=True).first()
-    return parse_positions(lines.value.strip().splitlines()[-1]) if lines else None

@@ -48,6 +48,19 @@ class Config:
     driver_memory: str = "1g"
     trigger_seconds: float = 2
     max_offsets_per_trigger: int = 100_000
+    #: `stream` runs the queries; `maintain` maintains the lake once and ends.
+    mode: str = "stream"
+    #: Between two runs of maintenance; 0: only when asked.
+    maintenance_minutes: float = 0
+    #: Snapshots live at least so long.
+    snapshot_hours_min: float = 1
+    #: Whole days that rows are kept, 0 for ever.
+    retention_bronze_days: int = 7
+    retention_frames_days: int = 3
+    retention_silver_days: int = 30
+    retention_gold_days: int = 0
+    #: Whether to go on without the offsets that Kafka has lost before they were read.
+    accept_lost_offsets: bool = False
     #: Name of a boundary in a batch at which the driver kills itself. Tests only.
     fault: str | None = None
 
@@ -87,7 +100,24 @@ def _check(config: Config) -> None:
         path = getattr(config, name)
         if not PurePath(path).is_absolute():
             raise ValueError(f'{name} is "{path}": it must be an absolute path')
-    for name in ("trigger_seconds", "max_offsets_per_trigger"):
+    if not isinstance(config.accept_lost_offsets, bool):
+        raise ValueError(
+            f"accept_lost_offsets is {config.accept_lost_offsets!r}: it must be true or false"
+        )
+    for name in ("trigger_seconds", "max_offsets_per_trigger", "snapshot_hours_min"):
         number = getattr(config, name)
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or number <= 0:
+        if not _is_number(number) or number <= 0:
             raise ValueError(f"{name} is {number!r}: it must be a number above zero")
+    for name in ("maintenance_minutes", *_RETENTIONS):
+        number = getattr(config, name)
+        if not _is_number(number) or number < 0:
+            raise ValueError(f"{name} is {number!r}: it must be a number, 0 or above")
+    if config.mode not in ("stream", "maintain"):
+        raise ValueError(f'mode is "{config.mode}": it must be stream or maintain')
+
+
+_RETENTIONS = tuple(name.name for name in fields(Config) if name.name.startswith("retention_"))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

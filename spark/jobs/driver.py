@@ -1,9 +1,11 @@
 """The Spark driver: one process, all streaming queries, told what to do over stdin.
 
 The first line of stdin is the configuration (see `config.py`), each later one a command;
-`{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go. What it
-says goes to stdout as JSON lines: `session`, `ready`, `progress`, `heartbeat`, `warning`, `failed`,
-`drained`.
+`{"command": "drain"}` and the end of stdin both mean: let the running batch end, then go, and
+`{"command": "maintain"}`: keep the lake in order now. What it says goes to stdout as JSON lines:
+`session`, `ready`, `progress`, `working`, `heartbeat`, `offsets_lost`, `warning`, `maintained`,
+`failed`, `drained`. In the mode `maintain` it runs no query: it maintains a lake that nobody writes
+to, once, and ends.
 
 Ending is a kill of the JVM, on purpose. Every commit is one atomic step and every start asks the
 tables how far they are, so a process that dies anywhere loses nothing; to interrupt a running
@@ -26,42 +28,25 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from bronze import BronzeQuery, bronze_rows, client_options
 from channel import Channel, now_text, one_line
 from config import Config, parse_config
-from frames import FRAMES, FrameRefinery, RefinedFrames, start_frames
-from kafka_offsets import KafkaOffsets, KafkaUnavailableError
-from progress import REFINE, Follower, Progress
-from refine import Refinery
-from registry import RegistryUnavailableError, SchemaRegistry
+from maintainer import Maintainer, maintain_once
+from progress import REFINE
+from queries import Queries
 from session import jvm, open_session
 from single import hold, wait_for_earlier_driver
-from tables import (
-    BRONZE_DEAD_LETTERS,
-    BRONZE_EVENTS,
-    BRONZE_FRAMES,
-    BRONZE_TRADES,
-    Table,
-    definitions,
-)
+from table_files import load, set_properties
+from tables import TABLES, definitions, properties
 
 HEARTBEAT_S = 5
-#: Triggers of Bronze's queries, in trades' triggers. Nobody waits for dead letters and frames, and
-#: confirmations come every five seconds; a longer trigger leaves the machine free.
-EVENT_TRIGGERS = 2
-FRAME_TRIGGERS = 5
-DEAD_LETTER_TRIGGERS = 5
-#: How often events are looked for, and taken where no trades come.
-SETTLE_S = 5
-#: How often the refining query looks for what Bronze has taken in.
-REFINE_TRIGGER = "250 milliseconds"
 DRAIN_S_MAX = 10
 #: After this time the process ends whatever it is doing.
 END_S_MAX = 12
@@ -75,13 +60,11 @@ class Driver:
         self._config = config
         self._channel = channel
         self._events: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
-        self._batch_lock = threading.Lock()
         self._jvm: subprocess.Popen[bytes] | None = None
         self._work = Path(config.temp_dir) / "work"
         self._is_serving = False
         self._is_ending = False
-        #: Why the refining query failed, better said than Spark says it.
-        self._refine_failure: str | None = None
+        self._maintainer: Maintainer | None = None
 
     def run(self) -> None:
         """Serve until told to end. Never returns: it ends the process."""
@@ -97,11 +80,28 @@ class Driver:
         held = hold(session, lock, self._jvm.pid)
         seconds = round(time.monotonic() - started, 3)
         self._channel.send("session", pid=os.getpid(), jvm_pid=self._jvm.pid, seconds=seconds)
-        queries = self._start_queries(session)
+        if self._config.mode == "maintain":
+            self._maintain_once(session)
+        self._define_tables(session)
+        queries = Queries(
+            session,
+            self._config,
+            self._channel,
+            failed=lambda name, reason: self._events.put((name, reason)),
+            reached=self._reach,
+        )
+        started_queries = queries.start()
+        self._maintainer = Maintainer(session, self._config, self._channel, lambda: queries.lock)
+        self._maintainer.start()
         self._is_serving = True
-        self._channel.send("ready")
-        self._serve(queries)
+        self._channel.send("ready", queries=[query.name for query in started_queries])
+        self._serve(started_queries, queries.lock)
         del held
+
+    def _maintain_once(self, session: SparkSession) -> NoReturn:
+        if maintain_once(session, self._config, self._channel):
+            self._end(0)
+        self.fail(None, "There is no lake yet: run 'bun run start' and wait for its first bars")
 
     def _prepare_folder(self) -> Path:
         temp = self._work.parent
@@ -116,103 +116,14 @@ class Driver:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._ask_to_end())
 
-    def _start_queries(self, session: SparkSession) -> Sequence[StreamingQuery]:
-        config = self._config
-        for definition in definitions():
+    def _define_tables(self, session: SparkSession) -> None:
+        seconds = self._config.trigger_seconds
+        for definition in definitions(seconds):
             session.sql(definition)
-        registry = SchemaRegistry(
-            config.schema_registry_url,
-            username=config.schema_registry_username,
-            password=config.schema_registry_password,
-            ca=config.schema_registry_ca,
-        )
-        kafka = KafkaOffsets(session, client_options(config))
+        for table in TABLES:
+            set_properties(load(session, table), properties(seconds))
 
-        def bronze(table: Table, topics: Iterable[str]) -> BronzeQuery:
-            return BronzeQuery(session, config, kafka, table, topics)
-
-        trades = bronze(BRONZE_TRADES, config.trade_topics)
-        events = bronze(BRONZE_EVENTS, [config.event_topic])
-        frames = bronze(BRONZE_FRAMES, config.frame_topics)
-        letters = bronze(BRONZE_DEAD_LETTERS, [config.dead_letter_topic])
-        refinery = Refinery(
-            session,
-            registry,
-            lambda: kafka.ends(trades.topics),
-            self._reach,
-            config.max_offsets_per_trigger,
-        )
-        frame_refinery = FrameRefinery(session, registry, self._warn)
-        settling = [session.newSession(), refinery]
-        threading.Thread(target=self._settle_regularly, args=settling, daemon=True).start()
-        progress = Progress(
-            self._channel,
-            landed={query.name: query.positions for query in (trades, frames)},
-            followers={
-                REFINE: Follower(trades.name, lambda: refinery.positions),
-                FRAMES: Follower(frames.name, lambda: frame_refinery.positions),
-            },
-            failed=lambda name, reason: self._events.put((name, reason)),
-        )
-
-        def report_frames(batch_id: int, refined: RefinedFrames, seconds: float) -> None:
-            progress.batch_taken(
-                FRAMES,
-                batch_id,
-                rows=refined.rows,
-                seconds=seconds,
-                newest_kafka_us=refined.newest_kafka_us,
-                undecodable_total=frame_refinery.undecodable,
-            )
-
-        session.streams.addListener(progress)
-        frames_seconds = config.trigger_seconds * FRAME_TRIGGERS
-        # Readers first: a stream that begins on an empty table needs none of its old snapshots.
-        return (
-            self._start_refine(session, refinery, progress),
-            start_frames(session, config, frame_refinery, frames_seconds, report_frames),
-            trades.start(config.trigger_seconds),
-            events.start(config.trigger_seconds * EVENT_TRIGGERS),
-            frames.start(frames_seconds),
-            letters.start(config.trigger_seconds * DEAD_LETTER_TRIGGERS),
-        )
-
-    def _start_refine(
-        self, session: SparkSession, refinery: Refinery, progress: Progress
-    ) -> StreamingQuery:
-        def refine(records: DataFrame, batch_id: int) -> None:
-            with self._batch_lock:
-                started = time.monotonic()
-                try:
-                    refined = refinery.refine(records)
-                except Exception as error:
-                    self._refine_failure = f"{type(error).__name__}: {error}"
-                    raise
-                seconds = time.monotonic() - started
-            progress.batch_refined(batch_id, refined, seconds)
-
-        rows = bronze_rows(session, BRONZE_TRADES, self._config.max_offsets_per_trigger)
-        return (
-            rows.writeStream.foreachBatch(refine)
-            .queryName(REFINE)
-            .option("checkpointLocation", f"{self._config.checkpoint_dir}/{REFINE}")
-            .trigger(processingTime=REFINE_TRIGGER)
-            .start()
-        )
-
-    def _settle_regularly(self, session: SparkSession, refinery: Refinery) -> None:
-        while True:
-            time.sleep(SETTLE_S)
-            with self._batch_lock:
-                try:
-                    refinery.settle(session)
-                except (KafkaUnavailableError, RegistryUnavailableError) as error:
-                    print(one_line(str(error)), file=sys.stderr)
-                except Exception as error:  # noqa: BLE001 - as a failed batch of the query
-                    self._events.put((REFINE, f"{type(error).__name__}: {error}"))
-                    return
-
-    def _serve(self, queries: Sequence[StreamingQuery]) -> None:
+    def _serve(self, queries: Sequence[StreamingQuery], lock: threading.Lock) -> None:
         while True:
             try:
                 name, reason = self._events.get(timeout=HEARTBEAT_S)
@@ -220,15 +131,13 @@ class Driver:
                 self._channel.send("heartbeat", timestamp=now_text())
                 continue
             if name == "drain":
-                self._drain(queries)
-            if name == REFINE and self._refine_failure is not None:
-                reason = self._refine_failure
+                self._drain(queries, lock)
             self.fail(name, reason)
 
-    def _drain(self, queries: Sequence[StreamingQuery]) -> None:
+    def _drain(self, queries: Sequence[StreamingQuery], lock: threading.Lock) -> None:
         deadline = time.monotonic() + DRAIN_S_MAX
         # Held to the end: no further batch of the refining query begins.
-        self._batch_lock.acquire(timeout=DRAIN_S_MAX)
+        lock.acquire(timeout=DRAIN_S_MAX)
         for query in queries:
             while query.name != REFINE and query.status["isTriggerActive"]:
                 if time.monotonic() > deadline:
@@ -239,8 +148,11 @@ class Driver:
 
     def _read_commands(self) -> None:
         for line in sys.stdin:
-            if _is_drain(line):
+            command = _command_of(line)
+            if command == "drain":
                 self._ask_to_end()
+            elif command == "maintain" and self._maintainer is not None:
+                self._maintainer.ask()
             elif line.strip():
                 print(f"Not a command, left out: {one_line(line)}", file=sys.stderr)
         self._ask_to_end()
@@ -265,15 +177,12 @@ class Driver:
         if boundary == self._config.fault:
             self._end(1)
 
-    def _warn(self, reason: str) -> None:
-        self._channel.send("warning", reason=one_line(reason))
-
-    def fail(self, query: str | None, reason: str) -> None:
+    def fail(self, query: str | None, reason: str) -> NoReturn:
         """Report that the driver cannot go on, and end it."""
         self._channel.send("failed", query=query, reason=one_line(reason))
         self._end(1)
 
-    def _end(self, code: int) -> None:
+    def _end(self, code: int) -> NoReturn:
         self._is_ending = True
         if self._jvm is not None:
             self._jvm.kill()
@@ -281,12 +190,12 @@ class Driver:
         os._exit(code)
 
 
-def _is_drain(line: str) -> bool:
+def _command_of(line: str) -> object:
     try:
         command = json.loads(line)
     except json.JSONDecodeError:
-        return False
-    return isinstance(command, dict) and command.get("command") == "drain"
+        return None
+    return command.get("command") if isinstance(command, dict) else None
 
 
 def main() -> None:

@@ -63,6 +63,7 @@ class FrameRefinery:
         session: any session of the driver.
         registry: where writers' schemas come from.
         warn: told in one sentence of the first record that cannot be decoded.
+        step: called before each commit.
         records_max: most Kafka records of a commit.
 
     """
@@ -72,10 +73,12 @@ class FrameRefinery:
         session: SparkSession,
         registry: Registry,
         warn: Callable[[str], None],
+        step: Callable[[], None] = lambda: None,
         records_max: int = RECORDS_MAX,
     ) -> None:
         self._registry = registry
         self._warn = warn
+        self._step = step
         self._records_max = records_max
         #: Records that could not be decoded, since the start.
         self.undecodable = 0
@@ -128,6 +131,7 @@ class FrameRefinery:
                 f"Records of frames cannot be decoded and stay in bronze.frames: the first is"
                 f" {first.topic}/{first.partition} at {first.offset}"
             )
+        self._step()
         frames = session.sql(statement("frames", view=BATCH, is_readable=is_readable))
         with recording(session, at.format_positions(end)):
             frames.writeTo(SILVER_FRAMES.path).append()

@@ -8,6 +8,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from lost_offsets import Held, HeldOffsets
 from positions import Positions
 
 TIMEOUT_S = 30
@@ -49,6 +50,16 @@ class KafkaOffsets:
     def ends(self, topics: Iterable[str]) -> Positions:
         """Return the next offset, of every partition of the topics."""
         return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.latest())
+
+    def held(self, topics: Iterable[str]) -> HeldOffsets:
+        """Return what Kafka holds of the topics; one that does not exist is left out."""
+        names = self._answer(self._admin.listTopics().names())
+        existing = [topic for topic in topics if names.contains(topic)]
+        firsts, ends = self.beginnings(existing), self.ends(existing)
+        return {
+            topic: {partition: Held(firsts[topic][partition], end) for partition, end in of.items()}
+            for topic, of in ends.items()
+        }
 
     def _offsets(self, topics: Iterable[str], at: Any) -> Positions:
         asked = self._java.util.HashMap()

@@ -20,8 +20,10 @@ from pyspark.sql.streaming.listener import (
     QueryTerminatedEvent,
 )
 
+from bronze import LANDED, BronzeQuery
 from channel import Channel, now_text
 from freshness import Freshness, ages
+from generations import kafka_name
 from positions import Positions, count_offsets, parse_positions, spans_between
 from refine import Refined
 
@@ -43,7 +45,7 @@ class Progress(StreamingQueryListener):
 
     Args:
         channel: where reports go.
-        landed: next offsets that each Bronze query had when the driver started, by its name.
+        bronze: the queries of Bronze by name, those that stay stopped too.
         followers: our own queries by name.
         failed: called with a query's name and reason when it ends by an error.
 
@@ -52,12 +54,13 @@ class Progress(StreamingQueryListener):
     def __init__(
         self,
         channel: Channel,
-        landed: Mapping[str, Positions],
+        bronze: Mapping[str, BronzeQuery],
         followers: Mapping[str, Follower],
         failed: Callable[[str, str], None],
     ) -> None:
         self._channel = channel
-        self._landed = dict(landed)
+        self._bronze = bronze
+        self._landed = {name: query.positions for name, query in bronze.items()}
         self._followers = followers
         self._failed = failed
         self._lock = threading.Lock()
@@ -74,7 +77,7 @@ class Progress(StreamingQueryListener):
         committed_us = round(time.time() * 1e6)
         with self._lock:
             self._freshness.add(committed_us, ages(refined.live, committed_us))
-            self._gold_topics |= refined.topics
+            self._gold_topics |= {kafka_name(topic) for topic in refined.topics}
             gold_topics = ",".join(sorted(self._gold_topics))
         self.batch_taken(
             REFINE,
@@ -124,12 +127,16 @@ class Progress(StreamingQueryListener):
         """Report a batch of a Bronze query."""
         batch = event.progress
         source = batch.sources[0]
-        if batch.name in self._followers or not source.endOffset or not source.latestOffset:
+        query = self._bronze.get(batch.name)
+        if query is None or not source.endOffset or not source.latestOffset:
             return
         end = parse_positions(source.endOffset)
         with self._lock:
             self._last_batch[batch.name] = batch.batchId
-            self._landed[batch.name] = {**self._landed.get(batch.name, {}), **end}
+            self._landed[batch.name] = {**self._landed[batch.name], **query.in_bronze(end)}
+            landed = batch.observedMetrics.get(LANDED)
+            if landed is not None and landed.newest_us is not None:
+                self._newest_kafka_us[batch.name] = landed.newest_us
         lag = count_offsets(spans_between(end, parse_positions(source.latestOffset)))
         self._report(batch.name, batch.numInputRows, batch.batchDuration / 1000, lag)
 
@@ -158,6 +165,10 @@ class Progress(StreamingQueryListener):
             batch_id = self._last_batch.get(query)
             newest_us = self._newest_kafka_us.get(query)
             figures = self._figures.get(query, {})
+        lag_s = None if newest_us is None else round(time.time() - newest_us / 1e6, 3)
+        if query not in self._followers and lag_offsets == 0:
+            # Nothing waits in Kafka, however long ago the newest record came.
+            lag_s = 0
         self._channel.send(
             "progress",
             **figures,
@@ -167,6 +178,6 @@ class Progress(StreamingQueryListener):
             rows_per_s=round(rows / seconds, 1) if seconds > 0 else 0,
             batch_ms=round(seconds * 1000),
             lag_offsets=lag_offsets,
-            lag_s=None if newest_us is None else round(time.time() - newest_us / 1e6, 3),
+            lag_s=lag_s,
             timestamp=now_text(),
         )

@@ -13,8 +13,10 @@ import json
 import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from http import HTTPStatus
+from typing import Any
 
 TIMEOUT_S = 5
 ATTEMPTS_MAX = 5
@@ -64,19 +66,33 @@ class SchemaRegistry:
         if schema_id > SCHEMA_ID_MAX:
             return None
         if schema_id not in self._schemas:
-            text = self._fetch(schema_id)
-            if text is None:
+            answer = self._fetch(f"/schemas/ids/{schema_id}", f"schema {schema_id}")
+            if answer is None:
                 return None
-            self._schemas[schema_id] = text
+            self._schemas[schema_id] = str(answer["schema"])
         return self._schemas[schema_id]
 
-    def _fetch(self, schema_id: int) -> str | None:
+    def latest(self, subject: str) -> tuple[int, str]:
+        """Return id and text of a subject's newest schema.
+
+        Raises:
+            RegistryUnavailableError: no answer, or it does not know the subject.
+
+        """
+        what = f"the schema of {subject}"
+        path = f"/subjects/{urllib.parse.quote(subject, safe='')}/versions/latest"
+        answer = self._fetch(path, what)
+        if answer is None or not isinstance(answer.get("id"), int):
+            raise RegistryUnavailableError(f"The registry at {self._url} does not have {what}")
+        return answer["id"], str(answer["schema"])
+
+    def _fetch(self, path: str, what: str) -> dict[str, Any] | None:
         reason = ""
         for attempt in range(ATTEMPTS_MAX):
             if attempt > 0:
                 time.sleep(BACKOFF_S * attempt)
             try:
-                return self._ask(schema_id)
+                return self._ask(path)
             except urllib.error.HTTPError as error:
                 if error.code == HTTPStatus.NOT_FOUND and _error_code(error) == SCHEMA_NOT_FOUND:
                     return None
@@ -84,19 +100,18 @@ class SchemaRegistry:
             except (OSError, ValueError) as error:
                 reason = str(error)
         raise RegistryUnavailableError(
-            f"Cannot read schema {schema_id} from the registry at {self._url}: {reason}"
+            f"Cannot read {what} from the registry at {self._url}: {reason}"
         )
 
-    def _ask(self, schema_id: int) -> str:
-        url = f"{self._url}/schemas/ids/{schema_id}"
-        request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
+    def _ask(self, path: str) -> dict[str, Any]:
+        request = urllib.request.Request(f"{self._url}{path}", headers=self._headers)  # noqa: S310
         with urllib.request.urlopen(  # noqa: S310
             request, timeout=TIMEOUT_S, context=self._tls
         ) as response:
             answer = json.load(response)
         if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
             raise ValueError("the answer holds no schema")
-        return str(answer["schema"])
+        return answer
 
 
 def _error_code(error: urllib.error.HTTPError) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -15,6 +16,7 @@ from positions import (
     format_positions,
     not_consumed,
     parse_positions,
+    spans_between,
 )
 from tables import Table
 
@@ -22,17 +24,32 @@ _COMMIT_PROPERTY = f"spark.sql.iceberg.snapshot-property.{CONSUMED}"
 
 
 def consumed(session: SparkSession, table: Table) -> Positions | None:
-    """Return the positions of the newest snapshot that has them, None if none has.
-
-    Commits of maintenance carry none, so the search goes from the current snapshot to its parents.
-    """
+    """Return the positions of the newest snapshot that has them, None if none has."""
     spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
     iceberg = spark_tables.loadIcebergTable(session._jsparkSession, table.path)
+    found = consuming_snapshot(iceberg)
+    return None if found is None else found[1]
+
+
+def consuming_snapshot(
+    iceberg: Any, at_most: Positions | None = None
+) -> tuple[int, Positions] | None:
+    """Return the id and the positions of the newest snapshot that has them.
+
+    Commits of maintenance carry none, so the search goes from the current snapshot to its parents.
+
+    Args:
+        iceberg: the table, an object of the JVM.
+        at_most: a snapshot that has consumed more than this does not count.
+
+    """
     snapshot = iceberg.currentSnapshot()
     while snapshot is not None:
         text = snapshot.summary().get(CONSUMED)
         if text is not None:
-            return parse_positions(text)
+            positions = parse_positions(text)
+            if at_most is None or not spans_between(at_most, positions):
+                return snapshot.snapshotId(), positions
         parent = snapshot.parentId()
         snapshot = None if parent is None else iceberg.snapshot(parent)
     return None

@@ -20,7 +20,6 @@ from bronze import BronzeQuery, bronze_rows, client_options
 from channel import Channel
 from config import Config, parse_config
 from kafka_offsets import KafkaOffsets
-from positions import count_offsets, spans_between
 from refine import Refinery
 from registry import SchemaRegistry
 from session import open_session
@@ -49,12 +48,11 @@ class Turn:
 
     def run(self) -> int:
         """Take everything through every stage; return the number of rows."""
-        topics = self._config.trade_topics
-        beginnings, ends = self._kafka.beginnings(topics), self._kafka.ends(topics)
         self._read_only()
         self._land()
         self._refine()
-        return count_offsets(spans_between(beginnings, ends))
+        held = self._kafka.held(self._config.trade_topics)
+        return sum(each.end - each.first for of in held.values() for each in of.values())
 
     def _bronze(self) -> BronzeQuery:
         topics = self._config.trade_topics

@@ -7,6 +7,7 @@ bars made of them. Times are timestamps with time zone (UTC).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from record_schema import Column, field_docs, trade_columns
@@ -221,10 +222,15 @@ TABLES = (
     GOLD_OHLCV,
 )
 
-#: Readers open a table by a metadata file and hold it for a while, so 200 old ones are kept: at a
-#: commit every three seconds that is ten minutes. Twenty retries, because maintenance commits to
-#: the same tables as the queries. No distribution and open writers for every partition: a live
-#: batch is small, and a sort before the write would cost more than it saves.
+#: How long readers may hold a metadata file that is no longer the current one.
+METADATA_S_MIN = 600
+#: Metadata files that are kept at least, whatever the trigger.
+METADATA_FILES_MIN = 200
+
+#: Twenty retries, because maintenance commits to the same tables as the queries. No distribution
+#: and open writers for every partition: a live batch is small, and a sort before the write would
+#: cost more than it saves. Metadata is packed: each commit writes all of it anew, with every
+#: snapshot of the last hour, and two hundred files of it are kept.
 PROPERTIES = {
     "format-version": "2",
     "write.delete.mode": "copy-on-write",
@@ -235,29 +241,38 @@ PROPERTIES = {
     "write.merge.distribution-mode": "none",
     "write.spark.fanout.enabled": "true",
     "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "200",
+    "write.metadata.compression-codec": "gzip",
     "commit.retry.num-retries": "20",
     "commit.retry.min-wait-ms": "50",
     "commit.retry.max-wait-ms": "5000",
 }
 
 
-def definitions() -> tuple[str, ...]:
+def properties(trigger_seconds: float) -> dict[str, str]:
+    """Return what every table is to have.
+
+    Readers open a table by a metadata file and hold it for a while. Iceberg keeps old ones by
+    number, so the number follows from how often a query commits, with room for maintenance.
+    """
+    files = max(METADATA_FILES_MIN, math.ceil(1.25 * METADATA_S_MIN / trigger_seconds))
+    return {**PROPERTIES, "write.metadata.previous-versions-max": str(files)}
+
+
+def definitions(trigger_seconds: float = 2) -> tuple[str, ...]:
     """Return the statements that create what is missing, in order."""
+    wanted = properties(trigger_seconds)
     namespaces = (f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{name}" for name in NAMESPACES)
-    return (*namespaces, *(_definition(table) for table in TABLES))
+    return (*namespaces, *(_definition(table, wanted) for table in TABLES))
 
 
-def _definition(table: Table) -> str:
+def _definition(table: Table, wanted: dict[str, str]) -> str:
     columns = ",\n".join(
         f"  `{name}` {sql_type} COMMENT {literal(comment)}"
         for name, sql_type, comment in table.columns
     )
-    properties = ", ".join(
-        f"{literal(name)} = {literal(value)}" for name, value in PROPERTIES.items()
-    )
+    text = ", ".join(f"{literal(name)} = {literal(value)}" for name, value in wanted.items())
     partitioned = f"PARTITIONED BY ({table.partitioned_by})\n" if table.partitioned_by else ""
     return (
         f"CREATE TABLE IF NOT EXISTS {table.path} (\n{columns}\n) USING iceberg\n{partitioned}"
-        f"COMMENT {literal(table.grain)}\nTBLPROPERTIES ({properties})"
+        f"COMMENT {literal(table.grain)}\nTBLPROPERTIES ({text})"
     )

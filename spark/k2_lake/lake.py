@@ -8,6 +8,7 @@ answer until it connects again. gold.ohlcv may be one batch behind gold.trades.
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 import os
@@ -114,8 +115,11 @@ def _read_tables(catalog: Path) -> Sequence[_Table]:
 def _read_table(namespace: str, name: str, location: str) -> _Table:
     path = _path(location)
     try:
-        metadata = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = Path(path).read_bytes()
+        # Iceberg names packed metadata so; what an earlier version wrote is plain.
+        packed = path.endswith(".gz.metadata.json")
+        metadata = json.loads(gzip.decompress(content) if packed else content)
+    except (OSError, EOFError, ValueError) as error:
         raise LakeError(
             f"Cannot read the metadata of {namespace}.{name}: {error}; the lake has changed or lost"
             " files, so connect again, and if it stays, restore the lake"

@@ -7,7 +7,12 @@
  */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { spawnPort } from "../../actors/port/port.ts";
 import { startOfProcess } from "../../actors/port/process.ts";
+import { afterOnHost } from "../../actors/port/timers.ts";
+import { sendRaw } from "../../actors/producer/raw_sender.ts";
 import { differences, startSimulator } from "./ledger.ts";
 import {
   allNodes,
@@ -21,6 +26,7 @@ import {
   temporaryDataDirectory,
 } from "./platform.ts";
 
+const trade_schema = readFileSync(join(import.meta.dir, "../../schemas/trade.avsc"), "utf8");
 const rate = "200";
 const data = temporaryDataDirectory();
 const environment = environmentOf(data.path);
@@ -118,6 +124,63 @@ test(
 );
 
 test(
+  "a record of an unknown schema is quarantined, and replayed once the schema is known",
+  async () => {
+    const ports = JSON.parse(readFileSync(join(data.path, "k2.json"), "utf8")).ports;
+    const unknown_id = 1 + (await registerSchema(ports.registry, "first"));
+    const [trade] = await rowsOf(
+      "SELECT topic, base64(key) AS key, base64(value) AS value FROM bronze.trades LIMIT 1",
+      environment,
+    );
+    const { topic, key, value: encoded } = trade as { topic: string; key: string; value: string };
+    const value = Buffer.from(encoded, "base64");
+    value.writeUInt32BE(unknown_id, 1);
+    const record = { topic, key: Buffer.from(key, "base64"), value };
+    await sendRaw(one([record]), {
+      cluster: { brokers: `127.0.0.1:${ports.kafka}`, properties: {} },
+      topics: [topic],
+      data_dir: data.path,
+      node: "node",
+      spawn: spawnPort,
+      after: afterOnHost,
+    });
+    const bytes = `unhex('${value.toString("hex")}')`;
+    const counts = `SELECT (SELECT count(*)::INT FROM silver.quarantine WHERE value = ${bytes}) AS q,
+      (SELECT count(*)::INT FROM bronze.trades b JOIN silver.trades USING (topic, partition, "offset")
+        WHERE b.value = ${bytes} AND b.key = from_base64('${key}')) AS t`;
+    await eventually("the record in quarantine", () => rowsEqual(counts, { q: 1, t: 0 }));
+    expect(await registerSchema(ports.registry, "second")).toBe(unknown_id);
+
+    const other = await run(["replay", "--reason", "bad_header"], environment);
+    const replayed = await run(["replay", "--since", "1h"], environment);
+    const again = await run(["replay"], environment);
+
+    expect([other.stdout, other.exit_code]).toEqual(["replayed=0\n", 0]);
+    expect([replayed.stdout, replayed.exit_code]).toEqual(["unknown_schema=1\nreplayed=1\n", 0]);
+    expect([again.stdout, again.exit_code]).toEqual(["replayed=0\n", 0]);
+    await eventually("the trade in Silver", () => rowsEqual(counts, { q: 1, t: 1 }));
+  },
+  test_ms,
+);
+
+test(
+  "a live lake is kept in order when asked, and its size stands on the tree",
+  async () => {
+    const { exit_code, stdout } = await run(["maintain"], {
+      ...environment,
+      K2_STATUS_PORT: new URL(platform.url("/")).port,
+    });
+    expect([exit_code, stdout]).toEqual([0, expect.stringMatching(/gold\.trades +\d+/)]);
+    const { figures } = await platform.node(spark);
+    expect(figures.maintenance_error).toBeNull();
+    expect(Number(figures.lake_files)).toBeGreaterThan(0);
+    const metrics = await (await fetch(platform.url("/metrics"))).text();
+    expect(metrics).toMatch(/^k2_lake_metadata_bytes\{table="gold\.ohlcv"\} \d+$/m);
+  },
+  test_ms,
+);
+
+test(
   "a second start on the same data directory is refused",
   async () => {
     const { exit_code, stderr } = await run(["start", "--simulate"], environment);
@@ -137,6 +200,9 @@ test(
     expect(await platform.stop("SIGTERM")).toBe(0);
     expect(performance.now() - started_ms).toBeLessThan(30_000);
     for (const pid of pids) expect(startOfProcess(Number(pid))).toBeNull();
+    const replayed = await run(["replay"], environment);
+    expect([replayed.stdout, replayed.exit_code]).toEqual(["", 1]);
+    expect(replayed.stderr).toContain("run `bun run start` first");
   },
   test_ms,
 );
@@ -144,6 +210,22 @@ test(
 test(
   "Gold equals the simulator's list, digit by digit, and a stopped lake validates",
   expectExact,
+  test_ms,
+);
+
+test(
+  "a stopped lake is kept in order without Kafka, and stays exact",
+  async () => {
+    const { exit_code, stdout, stderr } = await run(["maintain", "--format", "json"], environment);
+    expect([exit_code, stderr.trimEnd()]).toEqual([
+      0,
+      `No platform runs on ${data.path}: Spark starts to maintain its lake`,
+    ]);
+    const { failure, tables } = JSON.parse(stdout);
+    expect(failure).toBeNull();
+    expect(tables.map(({ table }: { table: string }) => table)).toContain("gold.ohlcv");
+    await expectExact();
+  },
   test_ms,
 );
 
@@ -167,6 +249,26 @@ test(
   },
   test_ms,
 );
+
+/** Registers the schema of trades with another doc, which makes it another one; returns its id. */
+async function registerSchema(registry_port: number, doc: string): Promise<number> {
+  const schema = JSON.stringify({ ...JSON.parse(trade_schema), doc });
+  const url = `http://127.0.0.1:${registry_port}/subjects/replay-${doc}-value/versions`;
+  const response = await fetch(url, { method: "POST", body: JSON.stringify({ schema }) });
+  const { id } = (await response.json()) as { id: number };
+  return id;
+}
+
+async function* one<T>(item: T): AsyncGenerator<T> {
+  yield item;
+}
+
+async function rowsEqual(
+  sql: string,
+  row: Readonly<Record<string, number>>,
+): Promise<true | undefined> {
+  return Bun.deepEquals(await rowsOf(sql, environment), [row]) ? true : undefined;
+}
 
 /** Starts the platform once more, until its driver has refined new trades. */
 async function startAgain(): Promise<Platform> {

@@ -84,6 +84,9 @@ const expectations: Readonly<Record<string, (command: string) => Promise<void>>>
     expect([await backfill.exited, backfill.stdout()]).toEqual([0, ""]);
     expect(backfill.text()).toContain("backfill binance BTCUSDT: done in ");
   },
+  "bun run maintain": async (command) => {
+    expect(await outputOf(command)).toMatch(/gold\.trades +\d+/);
+  },
   "bun run notebook": async (command) => {
     const jupyter = launch(command, { ...environment, BROWSER: "true" });
     await eventually("Jupyter's address", () =>

@@ -10,6 +10,7 @@ been planted and its catalog copied, the tables are rolled back.
     empty         the tables, before the first batch
     before_<...>  taken in the middle of the last batch, when it came to that table
     whole         every batch done, and Bronze a record ahead
+    retained      the same, with earlier rows of Bronze and Silver no longer kept
     <check>.<n>   with a fault that the check of that name is for
 """
 
@@ -28,7 +29,7 @@ from pyspark.sql import SparkSession
 from config import Config
 from lake import MINUTE_US, NOON_US, Lake, encode, trade
 from session import open_session
-from tables import BRONZE_DEAD_LETTERS, GOLD_OHLCV, TABLES, definitions
+from tables import BRONZE_DEAD_LETTERS, GOLD_OHLCV, SILVER_GAPS, TABLES, definitions
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_US = 1440 * MINUTE_US
@@ -109,6 +110,23 @@ def build(spark: SparkSession, folder: Path) -> Lake:
     lake.land([encode(trade(9000))])
     _copy(spark, folder / "whole")
     return lake
+
+
+def let_expire(lake: Lake, folder: Path) -> None:
+    """Leave a copy of which Bronze's first 20 records, and Silver's, are gone."""
+    spark = lake.spark
+    kept = {
+        "lake.bronze.trades": "2026-08-26T12:00:00.020Z",
+        "lake.silver.trades": "2026-08-26T00:00:00Z",
+    }
+    before = {table: _main_snapshot(spark, table) for table in kept}
+    for table, instant in kept.items():
+        spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('k2.retained_from' = '{instant}')")
+        spark.sql(f"DELETE FROM {table} WHERE partition = 0 AND offset < 20")
+    _copy(spark, folder / "retained")
+    for table, snapshot in before.items():
+        spark.sql(f"CALL lake.system.set_current_snapshot('{table}', {snapshot})")
+        spark.sql(f"ALTER TABLE {table} UNSET TBLPROPERTIES ('k2.retained_from')")
 
 
 def plant_faults(lake: Lake, folder: Path) -> None:
@@ -203,9 +221,17 @@ def _insert_bar(where: str, window_start: str) -> str:
 
 def _land_dead_letters(spark: SparkSession) -> None:
     spark.sql(
-        f"INSERT INTO {BRONZE_DEAD_LETTERS.path} SELECT 'market.crypto.dead_letters', 0, id,"
-        f" timestamp_micros({NOON_US}), NULL, X'00' FROM range(3)"
+        f"INSERT INTO {BRONZE_DEAD_LETTERS.path} SELECT 'market.crypto.dead_letters', 0, offset,"
+        f" timestamp_micros({NOON_US}), NULL, X'00' FROM VALUES (0), (1), (7) AS held(offset)"
     )
+    # Kafka had lost what is between them, and a person has accepted it.
+    values = {
+        "gap_id": "':market.crypto.dead_letters/0:2'",
+        "exchange": "''",
+        "state": "'unfillable'",
+    }
+    columns = ", ".join(values.get(name, "NULL") for name in SILVER_GAPS.column_names)
+    spark.sql(f"INSERT INTO {SILVER_GAPS.path} SELECT {columns}")
 
 
 def _main_snapshot(spark: SparkSession, table: str) -> int:
@@ -233,7 +259,9 @@ def main(folder: Path) -> None:
         )
         spark = open_session(config)
         try:
-            plant_faults(build(spark, folder), folder)
+            lake = build(spark, folder)
+            let_expire(lake, folder)
+            plant_faults(lake, folder)
         finally:
             spark.stop()
 

@@ -66,3 +66,16 @@ test("start refuses a beginning in the future before anything is set up", () => 
     '--since is "2999-01-01": it must be a time in the past',
   );
 });
+
+test("a loss is accepted only where it is asked for, by whoever runs a lake", () => {
+  expect(readStartOptions({}, settings).accept_lost_offsets).toBe(false);
+  const flags = { "accept-lost-offsets": true };
+  expect(readStartOptions(flags, settings).accept_lost_offsets).toBe(true);
+  const shared = readSettings(
+    { K2_KAFKA_BROKERS: "kafka:9092", K2_SCHEMA_REGISTRY_URL: "http://registry:8081" },
+    exchanges,
+  );
+  expect(() => readStartOptions({ ...flags, role: "feed" }, shared)).toThrow(
+    "--accept-lost-offsets belongs to the lake",
+  );
+});

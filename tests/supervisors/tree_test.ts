@@ -15,6 +15,8 @@ import type { Stop } from "../../actors/messages.ts";
 import { Outbox } from "../../actors/producer/outbox.ts";
 import { createLog } from "../../actors/settings/log.ts";
 import { readSettings } from "../../actors/settings/settings.ts";
+import { MaintenanceDesk } from "../../actors/spark/maintenance_desk.ts";
+import type { SparkInput } from "../../actors/spark/spark.ts";
 import { openFeedMemory } from "../../supervisors/feed_memory.ts";
 import type { TreeParts } from "../../supervisors/ground.ts";
 import { hostEffects, openHostStores } from "../../supervisors/host_effects.ts";
@@ -90,6 +92,7 @@ function plant(
   return plantTree({
     role,
     simulate: null,
+    accept_lost_offsets: true,
     settings,
     outbox,
     memory: role === "lake" ? null : memory,
@@ -99,6 +102,7 @@ function plant(
     root: "/nowhere",
     log: quiet,
     effects,
+    maintenance: new MaintenanceDesk(),
     status,
     signal: new AbortController().signal,
   });
@@ -112,6 +116,16 @@ function start(broken: string) {
     { clock, now_ms: () => clock.now() },
   );
   return { clock, tree };
+}
+
+/** A child anywhere in the tree. */
+function childNamed(spec: SupervisorSpec, id: string): ChildSpec | undefined {
+  for (const child of spec.children) {
+    if (child.id === id) return child;
+    const found = child.supervisor === undefined ? undefined : childNamed(child.supervisor, id);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function outline(spec: SupervisorSpec & { readonly id: string }, depth = 0): string[] {
@@ -207,4 +221,14 @@ test("a connection or a driver that always crashes cools down and stops nobody e
     expect(tree.node().state).toBe("running");
     await tree.stop();
   }
+});
+
+test("lost offsets are accepted until the lake serves once, and not those lost later", () => {
+  const spark = childNamed(plant("all"), "spark")!;
+  const inputOf = () => spark.input({} as ChildIncarnation) as SparkInput;
+  const first = inputOf();
+  expect(first.config.accept_lost_offsets).toBe(true);
+  expect(inputOf().config.accept_lost_offsets).toBe(true);
+  first.onServing();
+  expect(inputOf().config.accept_lost_offsets).toBe(false);
 });

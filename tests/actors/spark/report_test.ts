@@ -5,10 +5,23 @@
 
 import { expect, test } from "bun:test";
 import type { Figures } from "../../../actors/messages.ts";
-import { addProgress, readSparkReport } from "../../../actors/spark/report.ts";
+import { addMaintenance } from "../../../actors/spark/maintenance_report.ts";
+import {
+  addProgress,
+  addStopped,
+  forgetStopped,
+  readSparkReport,
+} from "../../../actors/spark/report.ts";
 
 test("known lines are read, and fields that are no figures are left out", () => {
-  expect(readSparkReport('{"type":"ready"}')).toEqual({ type: "ready" });
+  expect(readSparkReport('{"type":"ready","queries":["refine",7]}')).toEqual({
+    type: "ready",
+    queries: ["refine"],
+  });
+  expect(readSparkReport('{"type":"working","query":"refine"}')).toEqual({
+    type: "working",
+    query: "refine",
+  });
   expect(readSparkReport('{"type":"session","seconds":6.5,"pid":3,"jvm_pid":4}')).toEqual({
     type: "session",
     seconds: 6.5,
@@ -27,6 +40,50 @@ test("known lines are read, and fields that are no figures are left out", () => 
     { type: "progress", query: "refine", figures: { rows: 3 } },
   );
 });
+
+test("a report of maintenance becomes figures of the lake and of each table", () => {
+  const line = {
+    type: "maintained",
+    timestamp: "2026-08-26T12:00:00.000Z",
+    seconds: 1.5,
+    failure: null,
+    tables: [tableOf("bronze.trades", 7), tableOf("gold.trades", 5)],
+  };
+  const read = readSparkReport(JSON.stringify(line));
+  if (read.type !== "maintained") throw new Error(`It is read as ${read.type}`);
+  const [bronze] = read.report.tables;
+  expect(bronze?.files).toEqual({ before: 9, after: 7 });
+  expect(bronze?.skipped).toEqual(["one reason"]);
+  const figures: Figures = {};
+  addMaintenance(figures, read.report);
+  expect(figures).toEqual({
+    maintenance_at: "2026-08-26T12:00:00.000Z",
+    maintenance_seconds: 1.5,
+    maintenance_error: null,
+    lake_files: 12,
+    lake_bytes: 1200,
+    "bronze.trades_files": 7,
+    "bronze.trades_bytes": 700,
+    "bronze.trades_metadata_bytes": 70,
+    "gold.trades_files": 5,
+    "gold.trades_bytes": 500,
+    "gold.trades_metadata_bytes": 50,
+  });
+  addMaintenance(figures, { ...read.report, failure: "no disk", tables: [] });
+  expect(figures).toMatchObject({ maintenance_error: "no disk", lake_files: 12 });
+  const strange = JSON.stringify({ ...line, tables: [7] });
+  expect(readSparkReport(strange)).toEqual({ type: "other", line: strange });
+});
+
+function tableOf(table: string, files: number) {
+  const before = { files_before: 9, size_bytes_before: 900, metadata_bytes_before: 90 };
+  const after = {
+    files_after: files,
+    size_bytes_after: files * 100,
+    metadata_bytes_after: files * 10,
+  };
+  return { table, ...before, ...after, skipped: ["one reason"] };
+}
 
 test.each(["", "null", "[]", "{", '{"type":7}', "Picked up JAVA_TOOL_OPTIONS"])(
   "%p is passed on as an unknown line",
@@ -48,4 +105,22 @@ test("figures hold a query's latest progress and the sum of its rows", () => {
     bronze_trades_rows_total: 1,
     bronze_trades_batches_total: 1,
   });
+});
+
+test("a query that does not run says why and what to do, until the next driver starts", () => {
+  const line = readSparkReport(
+    '{"type":"offsets_lost","query":"bronze_trades","topic":"t","first":3,"end":6,"reason":"t/0 lost"}',
+  );
+  expect(line).toEqual({ type: "offsets_lost", query: "bronze_trades", reason: "t/0 lost" });
+  const figures: Figures = { refine_rows_total: 3 };
+  addStopped(figures, "bronze_trades", ["t/0 lost"]);
+  expect(figures.bronze_trades_stopped).toBe(
+    "t/0 lost: `bun run start --accept-lost-offsets` goes on without them",
+  );
+  addStopped(figures, "bronze_trades", ["t/0 lost", "t/1 lost", "t/2 lost"]);
+  expect(figures.bronze_trades_stopped).toStartWith(
+    "t/0 lost (and 2 more partitions are like it): `bun run start",
+  );
+  forgetStopped(figures);
+  expect(figures).toEqual({ refine_rows_total: 3 });
 });

@@ -65,7 +65,24 @@ test.each<[string, string, Partial<StatusNode>, string, string]>([
   ["a pending child", spark, { state: "pending" }, "fail", "waits for its turn"],
   ["a stopped child", spark, { state: "stopped" }, "fail", "was stopped"],
   ["a lake that lies behind", spark, { figures: { refine_lag_s: 59 } }, "fail", "60.0 s behind"],
+  [
+    "a lake that is not kept in order",
+    spark,
+    { figures: { maintenance_error: "gold.trades: no disk" } },
+    "warn",
+    "behind, but is not kept in order: gold.trades: no disk",
+  ],
   ["a silent lake", spark, { figures: { refine_timestamp: ago(60_000) } }, "fail", "for 60 s"],
+  ["lost trades", spark, { figures: { bronze_trades_stopped: "t/0 has lost" } }, "fail", "t/0 has"],
+  ["lost events", spark, { figures: { bronze_events_stopped: "e/0 has lost" } }, "fail", "e/0 has"],
+  ["lost frames", spark, { figures: { bronze_frames_stopped: "f/0 has lost" } }, "warn", "f/0 has"],
+  [
+    "a lag that retention will reach",
+    spark,
+    { figures: { bronze_frames_lag_warning: "bronze_frames lies 13.0 h behind" } },
+    "warn",
+    "lies 13.0 h behind",
+  ],
   ["a lake that has not begun", spark, { figures: { refine_timestamp: null } }, "warn", "not"],
 ])("%s", (_, path, change, health, reason) => {
   const report = healthOf(sampleTree({ [path]: change }), { role: "all", now_ms });

@@ -37,6 +37,10 @@ test("figures, restarts and states are read off the tree", async () => {
     'k2_lake_freshness_seconds{percentile="99"} 5.5',
     'k2_lake_rows_total{query="bronze_trades"} 24670',
     'k2_lake_batch_seconds{query="refine"} 1.5',
+    'k2_lake_files{table="gold.trades"} 12',
+    'k2_lake_bytes{table="gold.trades"} 1024',
+    'k2_lake_metadata_bytes{table="gold.trades"} 512',
+    "k2_lake_maintenance_seconds 2.5",
     "k2_process_resident_memory_bytes 1024",
     "k2_process_cpu_seconds_total 0.5",
   ]) {

@@ -20,6 +20,8 @@ import { startTree, type Tree } from "../../../supervisors/supervisor.ts";
 
 const token = "0123456789abcdef";
 let tree: Tree | undefined;
+/** What the server says of maintenance, once a test resolves it. */
+let maintained = Promise.withResolvers<object | string>();
 
 afterEach(async () => {
   await tree?.stop();
@@ -28,6 +30,7 @@ afterEach(async () => {
 
 /** A server and one more child, and the address that they got. */
 async function serve(): Promise<{ url: string; starts: () => number }> {
+  maintained = Promise.withResolvers();
   let starts = 0;
   const started_at_ms = Date.now();
   const leaf = fromCallback<Stop, Incarnation>(({ input, receive }) => {
@@ -61,6 +64,7 @@ async function serve(): Promise<{ url: string; starts: () => number }> {
             command: (path, command) => planted.send(path, command),
             requestImport: ({ exchange }) =>
               exchange === "kraken" ? null : `The running platform does not feed ${exchange}`,
+            maintain: () => maintained.promise,
             metrics: createMetrics(),
           }),
         },
@@ -237,6 +241,23 @@ test("what answers but is not K2 is told apart", async () => {
   await stranger.stop(true);
   expect(() => statusUrl("127.0.0.1", 0)).toThrow("K2_STATUS_PORT is 0");
   expect(statusUrl("::1", 8900)).toBe("http://[::1]:8900/status");
+});
+
+test("maintenance is asked for with the token, and answered once it is done", async () => {
+  const { url } = await serve();
+  async function post(authorization = `Bearer ${token}`) {
+    const headers = { authorization };
+    const response = await fetch(`${url}maintenance`, { method: "POST", headers });
+    return [response.status, await response.json()] as const;
+  }
+  expect((await post("Bearer wrong"))[0]).toBe(401);
+  expect((await fetch(`${url}maintenance`)).status).toBe(405);
+  const answer = post();
+  maintained.resolve({ seconds: 7 });
+  expect(await answer).toEqual([200, { seconds: 7 }]);
+  maintained = Promise.withResolvers();
+  maintained.resolve("No Spark driver runs here now");
+  expect(await post()).toEqual([409, { error: "No Spark driver runs here now" }]);
 });
 
 test("history is asked for with the token, and refused with a sentence", async () => {

@@ -70,6 +70,15 @@ test("parseTableMetadata() takes a table without snapshots, and ends on a circle
   expect(parseTableMetadata(circle).snapshots.length).toBe(2);
 });
 
+test("parseTableMetadata() reads from when on a table is whole", () => {
+  const properties = { "k2.retained_from": "2026-08-26T00:00:00Z" };
+  const text = JSON.stringify({ location: "/t", properties });
+  expect(parseTableMetadata(text).retained_from_ms).toBe(1_787_702_400_000);
+  expect(parseTableMetadata('{"location": "/t"}').retained_from_ms).toBeNull();
+  const strange = JSON.stringify({ location: "/t", properties: { "k2.retained_from": "once" } });
+  expect(() => parseTableMetadata(strange)).toThrow("k2.retained_from must be an integer");
+});
+
 test("parseTableMetadata() refuses what is not a table's metadata", () => {
   expect(() => parseTableMetadata("[]")).toThrow("table metadata must be an object");
   expect(() => parseTableMetadata("{}")).toThrow("location must be text");

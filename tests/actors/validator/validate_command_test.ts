@@ -144,6 +144,37 @@ test("--since leaves out earlier days, in every layer", async () => {
   expect(later.outcomes.find(({ check }) => check.name === "bar_set")?.verdict).toBe("no_rows");
 });
 
+test("what a layer no longer keeps is no fault, and later layers are checked as far as they go", async () => {
+  const whole = await validated(join(lakes, "whole"));
+  const validation = await validated(join(lakes, "retained"));
+  expect(violated(validation)).toEqual([]);
+  expect(rowsOf(validation, "gold_unique")).toBe(rowsOf(whole, "gold_unique"));
+  expect(rowsOf(validation, "bar_windows")).toBe(rowsOf(whole, "bar_windows"));
+  // 78 trades are of the day before.
+  expect(rowsOf(whole, "gold_origin") - rowsOf(validation, "gold_origin")).toBe(78);
+  expect(rowsOf(whole, "silver_conflicts") - rowsOf(validation, "silver_conflicts")).toBe(78);
+  const lost = rowsOf(whole, "silver_conservation") - rowsOf(validation, "silver_conservation");
+  // 20 records of each partition came before that; those of one of them are still there.
+  expect(lost).toBe(40);
+  const text = validationAsText(validation);
+  expect(text).toContain("Bronze checked from 2026-08-26T12:00:00.020Z on: earlier days expired");
+  expect(text).toContain("Silver checked from 2026-08-26T00:00:00.000Z on: earlier days expired");
+  expect(text).not.toContain("Gold checked from");
+  const { bronze_since, silver_since, gold_since } = JSON.parse(validationAsJson(validation));
+  expect([bronze_since, silver_since, gold_since]).toEqual([
+    "2026-08-26T12:00:00.020Z",
+    "2026-08-26T00:00:00.000Z",
+    "all",
+  ]);
+  // Asked to begin later than anything that has expired, everything begins there.
+  const since_ms = Date.parse("2026-08-27T00:00:00Z");
+  expect((await validated(join(lakes, "retained"), { since_ms })).bounds).toEqual({
+    bronze_ms: since_ms,
+    silver_ms: since_ms,
+    gold_ms: since_ms,
+  });
+});
+
 test("an empty lake passes, and every check says that it saw no row", async () => {
   const validation = await validated(join(lakes, "empty"));
   const verdicts = new Set(validation.outcomes.map(({ verdict }) => verdict));

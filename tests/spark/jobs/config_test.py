@@ -40,6 +40,10 @@ def test_what_is_left_out_has_its_default_and_unknown_names_are_ignored() -> Non
         (json.dumps({**GIVEN, "temp_dir": "temp"}), 'temp_dir is "temp"'),
         (json.dumps({**GIVEN, "trigger_seconds": 0}), "trigger_seconds is 0"),
         (json.dumps({**GIVEN, "max_offsets_per_trigger": "many"}), "max_offsets_per_trigger"),
+        (json.dumps({**GIVEN, "mode": "rest"}), 'mode is "rest": it must be stream or maintain'),
+        (json.dumps({**GIVEN, "retention_silver_days": -1}), "retention_silver_days is -1"),
+        (json.dumps({**GIVEN, "maintenance_minutes": "5"}), "maintenance_minutes is '5'"),
+        (json.dumps({**GIVEN, "snapshot_hours_min": 0}), "snapshot_hours_min is 0"),
         (json.dumps({n: v for n, v in GIVEN.items() if n != "warehouse"}), "warehouse"),
     ],
 )

@@ -13,6 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+from pyspark.sql import SparkSession
+
+from lake import Lake
+
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_S_MAX = 60
 
@@ -29,7 +33,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def config(folder: Path) -> str:
+def config(folder: Path, **more: object) -> str:
     values = {
         "bootstrap_servers": "127.0.0.1:9",
         "trade_topics": ["trades"],
@@ -39,8 +43,20 @@ def config(folder: Path) -> str:
         "checkpoint_dir": f"{folder}/checkpoints",
         "temp_dir": f"{folder}/temp",
         "jars_dir": str(ROOT / ".setup" / "spark"),
+        **more,
     }
     return json.dumps(values) + "\n"
+
+
+def all_said(driver: subprocess.Popen[str], told: str) -> str:
+    """Tell it its configuration and read all that it says until it ends by itself."""
+    assert driver.stdin is not None
+    assert driver.stdout is not None
+    driver.stdin.write(told)
+    driver.stdin.flush()
+    said = driver.stdout.read()
+    driver.wait(WAIT_S_MAX)
+    return said
 
 
 def is_empty(group: int) -> bool:
@@ -105,3 +121,39 @@ def test_a_drain_ends_it_and_its_jvm_with_nothing_left_behind(tmp_path: Path) ->
     assert json.loads(driver.stdout.read().splitlines()[-1])["type"] == "drained"
     wait_until_empty(driver.pid)
     assert not (tmp_path / "temp" / "work").exists()
+
+
+def test_a_lake_is_maintained_once_without_any_query_or_kafka(
+    lake: Lake, spark: SparkSession, tmp_path: Path
+) -> None:
+    catalog = str(spark.conf.get("spark.sql.catalog.lake.uri"))
+    lake.land([b"one"])
+    lake.land([b"another"])
+    driver = start(tmp_path)
+
+    told = config(
+        tmp_path,
+        mode="maintain",
+        catalog_uri=catalog,
+        warehouse=str(spark.conf.get("spark.sql.catalog.lake.warehouse")),
+    )
+    out = all_said(driver, told)
+
+    session, maintained = (json.loads(line) for line in out.splitlines())
+    assert (session["type"], maintained["type"]) == ("session", "maintained")
+    assert maintained["failure"] is None
+    bronze = next(table for table in maintained["tables"] if table["table"] == "bronze.trades")
+    assert bronze["files_before"] == 2
+    assert {table["failure"] for table in maintained["tables"]} == {None}
+    assert driver.returncode == 0
+    wait_until_empty(driver.pid)
+    assert not (tmp_path / "temp" / "work").exists()
+
+
+def test_without_a_lake_there_is_nothing_to_maintain(tmp_path: Path) -> None:
+    driver = start(tmp_path)
+
+    out = all_said(driver, config(tmp_path, mode="maintain"))
+
+    assert json.loads(out.splitlines()[-1])["reason"].startswith("There is no lake yet")
+    assert driver.returncode == 1

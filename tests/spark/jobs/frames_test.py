@@ -58,7 +58,9 @@ class Frames:
 
     def refinery(self, records_max: int = 100) -> FrameRefinery:
         """Return what a start of the query makes."""
-        return FrameRefinery(self.spark, self.registry, self.warnings.append, records_max)
+        return FrameRefinery(
+            self.spark, self.registry, self.warnings.append, records_max=records_max
+        )
 
     def land(self, values: Iterable[bytes | None]) -> list[Row]:
         """Append records to Bronze in one commit and return them."""

@@ -110,6 +110,20 @@ def test_a_registry_that_comes_back_is_heard(server: Server) -> None:
     assert SchemaRegistry(server.url).schema(7) == '"long"'
 
 
+def test_the_newest_schema_of_a_subject_comes_with_its_id(server: Server) -> None:
+    server.answers = [(200, {"id": 9, "version": 2, "schema": '"long"'})]
+
+    assert SchemaRegistry(server.url).latest("a/b-value") == (9, '"long"')
+    assert server.requests == [("/subjects/a%2Fb-value/versions/latest", None)]
+
+
+def test_a_subject_that_is_not_there_is_said_by_its_name(server: Server) -> None:
+    server.answers = [(404, {"error_code": 40401, "message": "Subject not found"})]
+
+    with pytest.raises(RegistryUnavailableError, match="the schema of a-value"):
+        SchemaRegistry(server.url).latest("a-value")
+
+
 def test_credentials_are_sent_and_never_told(server: Server) -> None:
     server.answers = [(500, {})]
     login = {"username": "me", "password": "s@cret"}

@@ -1,0 +1,42 @@
+/**
+ * Where checks begin. A layer is compared with the ones that are made from it, and each keeps its
+ * rows for a time of its own: a comparison begins where all the tables that it names are whole.
+ * So Gold is checked as far back as Gold goes, Silver against Gold as far as both go, and Bronze as
+ * far as all three do. Pure.
+ *
+ * @module
+ */
+
+import type { LakeTable } from "./lake.ts";
+
+/** Milliseconds since 1970 at the start of a UTC day; null: everywhere. */
+export interface Bounds {
+  /** For checks that look at Gold alone. */
+  readonly gold_ms: number | null;
+  /** For those that look at Silver, or compare it with Gold. */
+  readonly silver_ms: number | null;
+  /** For those that look at Bronze, or compare it with Silver. */
+  readonly bronze_ms: number | null;
+}
+
+/**
+ * Where the checks of each layer begin.
+ *
+ * @param since_ms Where they are asked to begin; null: everywhere.
+ */
+export function boundsOf(tables: readonly LakeTable[], since_ms: number | null): Bounds {
+  function latest(layer: string, after_ms: number | null): number | null {
+    return tables
+      .filter(({ schema }) => schema === layer)
+      .map(({ metadata }) => metadata.retained_from_ms)
+      .reduce((one, other) => later(one, other), after_ms);
+  }
+  const gold_ms = latest("gold", since_ms);
+  const silver_ms = latest("silver", gold_ms);
+  return { gold_ms, silver_ms, bronze_ms: latest("bronze", silver_ms) };
+}
+
+function later(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.max(one, other);
+}
