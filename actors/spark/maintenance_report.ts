@@ -43,7 +43,7 @@ export interface MaintenanceReport {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Reads the driver's line; undefined where it is not such a report. */
+/** Reads the driver's line, or the same from a platform; undefined where it is no such report. */
 export function readMaintenanceReport(value: Values): MaintenanceReport | undefined {
   const { timestamp, seconds, failure = null, tables } = value;
   if (typeof timestamp !== "string" || typeof seconds !== "number") return undefined;
@@ -79,7 +79,7 @@ function readTable(value: unknown): TableMaintenance | undefined {
   return {
     table,
     files: change(values, "files"),
-    bytes: change(values, "size_bytes"),
+    bytes: change(values, "bytes"),
     snapshots: change(values, "snapshots"),
     metadata_bytes: change(values, "metadata_bytes"),
     rows_deleted: count(values, "rows_deleted"),
@@ -91,7 +91,9 @@ function readTable(value: unknown): TableMaintenance | undefined {
 }
 
 function change(values: Values, name: string): Change {
-  return { before: count(values, `${name}_before`), after: count(values, `${name}_after`) };
+  const found = values[name];
+  const sizes: Values = typeof found === "object" ? { ...found } : {};
+  return { before: count(sizes, "before"), after: count(sizes, "after") };
 }
 
 function count(values: Values, name: string): number {

@@ -105,6 +105,12 @@ export const figure_metrics: readonly FigureMetric[] = [
   ),
   gauge("k2_lake_maintenance_seconds", "The latest run", spark, /^maintenance_seconds$/),
   gauge("k2_lake_lag_seconds", "Behind Kafka", spark, /^(?<query>.+)_lag_s$/),
+  gauge(
+    "k2_lake_freshness_seconds",
+    "From exchange time to visible in Gold, source STREAM, last five minutes, by percentile",
+    spark,
+    /^refine_fresh_p(?<percentile>50|99)_s$/,
+  ),
   gauge("k2_lake_lag_offsets", "Records behind", spark, /^(?<query>.+)_lag_offsets$/),
   {
     ...gauge("k2_lake_batch_seconds", "The latest batch", spark, /^(?<query>.+)_batch_ms$/),

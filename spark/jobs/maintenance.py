@@ -83,6 +83,10 @@ class Maintenance:
             tables: which ones.
 
         """
+        # Compaction looks for its settings in the session that is active on this thread, and a
+        # thread that has just begun has none.
+        sessions = self._session._jvm.org.apache.spark.sql.classic.SparkSession
+        sessions.setActiveSession(self._session._jsparkSession)
         found = {table: load(self._session, table) for table in tables}
         present = {table: iceberg for table, iceberg in found.items() if iceberg is not None}
         left = self._limits.compaction.run_bytes_max

@@ -24,9 +24,8 @@ class TableReport:
     failure: str | None = None
 
     def as_values(self) -> dict[str, object]:
-        """Return it as JSON has it, flat."""
+        """Return it as JSON has it: each size with its `before` and its `after`."""
         values = asdict(self)
-        for moment in ("before", "after"):
-            for name, value in values.pop(moment).items():
-                values[f"{name}_{moment}"] = value
-        return values
+        before, after = values.pop("before"), values.pop("after")
+        sizes = {name: {"before": before[name], "after": after[name]} for name in before}
+        return values | sizes

@@ -22,6 +22,7 @@ from pyspark.sql.streaming.listener import (
 
 from bronze import LANDED, BronzeQuery
 from channel import Channel, now_text
+from freshness import Freshness, ages
 from generations import kafka_name
 from positions import Positions, count_offsets, parse_positions, spans_between
 from refine import Refined
@@ -65,14 +66,17 @@ class Progress(StreamingQueryListener):
         self._lock = threading.Lock()
         self._newest_kafka_us: dict[str, int] = {}
         self._gold_topics: frozenset[str] = frozenset()
+        self._freshness = Freshness()
         self._last_batch: dict[str, int] = {}
         self._names: dict[str, str] = {}
         #: Further figures of a query, repeated in each of its reports.
         self._figures: dict[str, dict[str, object]] = {}
 
     def batch_refined(self, batch_id: int, refined: Refined, seconds: float) -> None:
-        """Report a batch of the refining query."""
+        """Report a batch of the refining query, which has just come through."""
+        committed_us = round(time.time() * 1e6)
         with self._lock:
+            self._freshness.add(committed_us, ages(refined.live, committed_us))
             self._gold_topics |= {kafka_name(topic) for topic in refined.topics}
             gold_topics = ",".join(sorted(self._gold_topics))
         self.batch_taken(
@@ -82,6 +86,8 @@ class Progress(StreamingQueryListener):
             seconds=seconds,
             newest_kafka_us=refined.newest_kafka_us,
             gold_topics=gold_topics,
+            fresh_p50_s=self._freshness.percentile_s(50),
+            fresh_p99_s=self._freshness.percentile_s(99),
         )
 
     def batch_taken(

@@ -17,7 +17,7 @@ the positions of silver.trades.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -27,6 +27,7 @@ import gold
 import positions as at
 from decoding import Registry
 from events import Events
+from minutes import MINUTES, Minutes
 from portions import is_next, portions
 from positions import Positions, Span
 from silver import outcomes
@@ -40,10 +41,12 @@ from tables import (
     SILVER_TRADES,
     Table,
 )
-from time_ranges import Range, days, touched_ranges
+from time_ranges import MINUTE_US, TENTH_US, Range, days, touched_ranges
 
 #: Temporary view of the records at hand with their outcome.
 BATCH = "batch"
+#: Temporary view of those of its trades that gold.trades did not hold.
+INSERTED = "inserted"
 #: Temporary view of the bars that are to replace the stored ones.
 BARS = "bars"
 
@@ -80,6 +83,8 @@ class Refined:
     topics: frozenset[str]
     #: kafka_timestamp of the newest record, microseconds since 1970; None without rows.
     newest_kafka_us: int | None
+    #: When they happened: number of the trades that came live by tenth of a second from 1970.
+    live: tuple[Mapping[int, int], ...]
 
     def plus(self, other: Refined) -> Refined:
         """Return what this batch and a later one came to."""
@@ -88,10 +93,11 @@ class Refined:
             trades=self.trades + other.trades,
             topics=self.topics | other.topics,
             newest_kafka_us=other.newest_kafka_us or self.newest_kafka_us,
+            live=self.live + other.live,
         )
 
 
-NOTHING_REFINED = Refined(0, 0, frozenset(), None)
+NOTHING_REFINED = Refined(0, 0, frozenset(), None, ())
 
 
 class Refinery:
@@ -119,6 +125,7 @@ class Refinery:
         self._events = Events(session, registry, trade_ends, boundary)
         self._offsets_max = offsets_max
         self._writers: dict[int, str] = {}
+        self._minutes = Minutes()
         positions = consumed(session, SILVER_TRADES)
         self.positions = reached(session, SILVER_TRADES, {}) if positions is None else positions
         self._quarantined = reached(session, SILVER_QUARANTINE, self.positions)
@@ -159,13 +166,14 @@ class Refinery:
         with recording(session, after):
             self._to_silver(session, measures)
         self.positions = after
-        self._to_gold(session, _touched(measures))
+        self._to_gold(session, measures)
         self._boundary("end")
         return Refined(
             rows=sum(measure.records for measure in measures),
             trades=sum(measure.trades for measure in measures),
             topics=frozenset(measure.topic for measure in measures if measure.trades > 0),
             newest_kafka_us=max(measure.newest_kafka_us for measure in measures),
+            live=tuple(measure.tenths for measure in measures if measure.tenths),
         )
 
     @property
@@ -215,9 +223,8 @@ class Refinery:
         decided = decided.select("*", kept_reason).withColumn(
             "reason", F.coalesce("kept_reason", "reason")
         )
-        # The plan is cut here: a batch is read and decoded once, and MERGE takes no view over an
-        # Iceberg table.
-        decided.coalesce(1).localCheckpoint().createOrReplaceTempView(BATCH)
+        # The plan is cut here: a batch is read and decoded once, by the job of its first reader.
+        decided.coalesce(1).localCheckpoint(eager=False).createOrReplaceTempView(BATCH)
         return _measure(session)
 
     def _to_silver(self, session: SparkSession, measures: Sequence[Row]) -> None:
@@ -242,17 +249,26 @@ class Refinery:
             "CAST(NULL AS BIGINT) AS schema_id",
             "CAST(NULL AS STRING) AS reason",
             "CAST(NULL AS STRING) AS kept_reason",
-        ).coalesce(1).localCheckpoint().createOrReplaceTempView(BATCH)
-        self._to_gold(session, _touched(_measure(session)))
+        ).coalesce(1).localCheckpoint(eager=False).createOrReplaceTempView(BATCH)
+        self._to_gold(session, _measure(session))
 
-    def _to_gold(self, session: SparkSession, ranges: tuple[Range, ...]) -> None:
+    def _to_gold(self, session: SparkSession, measures: Sequence[Row]) -> None:
+        tenths = {tenth for measure in measures for tenth in measure.tenths or ()}
+        ranges = touched_ranges({tenth * TENTH_US // MINUTE_US for tenth in tenths}, MINUTE_US)
+        known = self._minutes.let_go(session) if ranges else ()
         self._boundary("gold.trades")
         with recording(session, self.positions):
             if ranges:
-                session.sql(gold.merge_trades(BATCH, ranges))
+                query = session.sql(gold.new_trades(BATCH, touched_ranges(tenths, TENTH_US)))
+                query.localCheckpoint(eager=False).createOrReplaceTempView(INSERTED)
+                _append(session.table(INSERTED), GOLD_TRADES)
             else:
                 _append(session.table(GOLD_TRADES.path).limit(0), GOLD_TRADES)
+        if ranges:
+            self._minutes.proceed(session, INSERTED, ranges, known)
         self._to_bars(session, ranges)
+        if ranges:
+            self._minutes.keep(session, ranges)
 
     def _to_bars(self, session: SparkSession, ranges: tuple[Range, ...]) -> None:
         changed = self._take_events(session)
@@ -260,7 +276,8 @@ class Refinery:
         with recording(session, {**self.positions, **self._events.positions}):
             touched_days = self._make_bars(session, ranges, changed)
             if touched_days:
-                session.sql(gold.merge_bars(BARS, touched_days))
+                bars = session.sql(gold.replaced_bars(BARS, touched_days))
+                bars.writeTo(GOLD_OHLCV.path).overwritePartitions()
             else:
                 _append(session.table(GOLD_OHLCV.path).limit(0), GOLD_OHLCV)
         self._are_bars_behind = False
@@ -282,8 +299,8 @@ class Refinery:
         """Make the view of the bars that are to replace the stored ones; return their days."""
         if not ranges and not changed:
             return ()
-        bars = session.sql(gold.bars(ranges, changed, self._events.markets))
-        bars.coalesce(1).localCheckpoint().createOrReplaceTempView(BARS)
+        bars = session.sql(gold.bars(MINUTES, ranges, changed, self._events.markets))
+        bars.coalesce(1).localCheckpoint(eager=False).createOrReplaceTempView(BARS)
         if not changed:
             return days(ranges)
         starts = session.sql(f"SELECT DISTINCT unix_micros(window_start) FROM {BARS}").collect()
@@ -301,7 +318,3 @@ def _measure(session: SparkSession) -> Sequence[Row]:
 
 def _spans(measures: Sequence[Row]) -> list[Span]:
     return [Span(row.topic, row.partition, row.first_offset, row.end_offset) for row in measures]
-
-
-def _touched(measures: Sequence[Row]) -> tuple[Range, ...]:
-    return touched_ranges({minute for measure in measures for minute in measure.minutes})

@@ -24,7 +24,7 @@ class Measure:
     """How large a table is."""
 
     files: int
-    size_bytes: int
+    bytes: int
     snapshots: int
     metadata_bytes: int
 
@@ -57,7 +57,7 @@ def measure(iceberg: Java) -> Measure:
     summary = {} if snapshot is None else snapshot.summary()
     return Measure(
         files=int(summary.get("total-data-files") or 0),
-        size_bytes=int(summary.get("total-files-size") or 0),
+        bytes=int(summary.get("total-files-size") or 0),
         snapshots=metadata.snapshots().size(),
         metadata_bytes=iceberg.io().newInputFile(metadata.metadataFileLocation()).getLength(),
     )

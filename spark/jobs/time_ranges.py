@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MINUTE_US = 60_000_000
+TENTH_US = 100_000
+SECOND_US = 10 * TENTH_US
+MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
 
@@ -25,13 +27,37 @@ class Range:
     end_us: int
 
 
-def touched_ranges(minutes: Iterable[int]) -> tuple[Range, ...]:
-    """Return the ranges that hold all the minutes (counted from 1970), in order, at most 64."""
-    for tolerance in (1, 60, 24 * 60):
-        ranges = _ranges(minutes, tolerance)
+def touched_ranges(numbers: Iterable[int], unit_us: int) -> tuple[Range, ...]:
+    """Return ranges that hold all the given pieces of time, in order, at most 64.
+
+    Args:
+        numbers: of the pieces, counted from 1970.
+        unit_us: length of a piece. Ranges are whole pieces.
+
+    """
+    ordered = sorted(set(numbers))
+    ranges: tuple[Range, ...] = ()
+    for tolerance_us in (SECOND_US, MINUTE_US, HOUR_US, DAY_US):
+        ranges = _ranges(ordered, unit_us, max(1, tolerance_us // unit_us))
         if len(ranges) <= RANGES_MAX:
             return ranges
     return (Range(ranges[0].start_us, ranges[-1].end_us),)
+
+
+def without(ranges: Iterable[Range], taken: Iterable[Range]) -> tuple[Range, ...]:
+    """Return what is left of ranges when others are taken out of them."""
+    left = list(ranges)
+    for out in taken:
+        left = [
+            part
+            for range_ in left
+            for part in (
+                Range(range_.start_us, min(range_.end_us, out.start_us)),
+                Range(max(range_.start_us, out.end_us), range_.end_us),
+            )
+            if part.start_us < part.end_us
+        ]
+    return tuple(left)
 
 
 def joined(ranges: Iterable[Range]) -> tuple[Range, ...]:
@@ -97,14 +123,14 @@ def overlapping(ranges: Iterable[Range], start: str, end: str) -> str:
     )
 
 
-def _ranges(minutes: Iterable[int], tolerance: int) -> tuple[Range, ...]:
+def _ranges(ordered: Iterable[int], unit_us: int, tolerance: int) -> tuple[Range, ...]:
     found: list[list[int]] = []
-    for minute in sorted(minutes):
-        if found and minute - found[-1][1] <= tolerance:
-            found[-1][1] = minute
+    for number in ordered:
+        if found and number - found[-1][1] <= tolerance:
+            found[-1][1] = number
         else:
-            found.append([minute, minute])
-    return tuple(Range(first * MINUTE_US, (last + 1) * MINUTE_US) for first, last in found)
+            found.append([number, number])
+    return tuple(Range(first * unit_us, (last + 1) * unit_us) for first, last in found)
 
 
 def _any(conditions: Iterable[str]) -> str:

@@ -1,40 +1,32 @@
--- Bars of every interval whose window the batch touches. They are made of one-minute bars: touched
--- minutes are computed anew from all their trades in gold.trades, and the rest of each larger
--- window comes from the minutes stored. Adding to a stored bar instead would count a trade twice
--- when its batch comes again, and computing a day from its trades costs more with every hour.
-WITH fresh_minutes AS (
+-- Bars of every interval whose window the batch touches. They are made of one-minute bars: those
+-- that the batch touches (see minutes.sql), and for the rest of each larger window those stored.
+-- Computing a day from its trades would cost more with every hour.
+WITH minutes AS (
   SELECT
     exchange,
     native_symbol,
-    date_trunc('MINUTE', timestamp) AS minute,
-    min_by(symbol, sequence) AS symbol,
-    min_by(price, sequence) AS open,
-    max(price) AS high,
-    min(price) AS low,
-    max_by(price, sequence) AS close,
-    try_sum(quantity) AS volume,
-    try_sum(quote_quantity) AS quote_volume,
-    count(*) AS trade_count,
-    min_by(trade_id, sequence) AS first_trade_id,
-    max_by(trade_id, sequence) AS last_trade_id
-  FROM (
-    SELECT
-      exchange, native_symbol, timestamp, symbol, price, quantity, quote_quantity, trade_id,
-      struct(timestamp, CAST(trade_id AS BIGINT) AS trade_number) AS sequence
-    FROM lake.gold.trades
-    WHERE ($touched_hours) AND ($touched_minutes)
-  )
-  GROUP BY exchange, native_symbol, date_trunc('MINUTE', timestamp)
-),
-minutes AS (
-  SELECT
-    exchange, native_symbol, minute, symbol, open, high, low, close, volume, quote_volume,
-    trade_count, first_trade_id, last_trade_id
-  FROM fresh_minutes
+    minute,
+    struct(minute, first.symbol AS symbol, first.price AS price, first.trade_id AS trade_id)
+      AS first,
+    struct(minute, last.price AS price, last.trade_id AS trade_id) AS last,
+    high,
+    low,
+    volume,
+    quote_volume,
+    trade_count
+  FROM $minutes
   UNION ALL
   SELECT
-    exchange, native_symbol, window_start AS minute, symbol, open, high, low, close, volume,
-    quote_volume, trade_count, first_trade_id, last_trade_id
+    exchange,
+    native_symbol,
+    window_start AS minute,
+    struct(window_start AS minute, symbol, open AS price, first_trade_id AS trade_id) AS first,
+    struct(window_start AS minute, close AS price, last_trade_id AS trade_id) AS last,
+    high,
+    low,
+    volume,
+    quote_volume,
+    trade_count
   FROM lake.gold.ohlcv
   WHERE interval = '1m' AND ($touched_days) AND NOT ($stored_touched_minutes)
 ),
@@ -45,6 +37,7 @@ placed AS (
     timestamp_seconds((unix_seconds(minute) DIV length.seconds + 1) * length.seconds) AS bar_end
   FROM (
     SELECT
+      /*+ COALESCE(1) */
       *,
       explode(array(
         struct('1m' AS interval, 60 AS seconds),
@@ -65,24 +58,22 @@ bars AS (
     length.interval AS interval,
     bar_start AS window_start,
     bar_end AS window_end,
-    min_by(symbol, minute) AS symbol,
-    min_by(open, minute) AS open,
+    -- A market has one bar a minute, so that the minute alone decides.
+    min(first) AS first,
+    max(last) AS last,
     max(high) AS high,
     min(low) AS low,
-    max_by(close, minute) AS close,
     CASE WHEN bool_and(volume IS NOT NULL) THEN try_sum(volume) END AS volume,
     CASE WHEN bool_and(quote_volume IS NOT NULL) THEN try_sum(quote_volume) END AS quote_volume,
-    sum(trade_count) AS trade_count,
-    min_by(first_trade_id, minute) AS first_trade_id,
-    max_by(last_trade_id, minute) AS last_trade_id
+    sum(trade_count) AS trade_count
   FROM placed
   WHERE $touched_bars
   GROUP BY exchange, native_symbol, length.interval, bar_start, bar_end
 )
 SELECT
-  exchange, symbol, native_symbol, interval, window_start, window_end, open, high, low, close,
-  volume, quote_volume,
+  exchange, first.symbol AS symbol, native_symbol, interval, window_start, window_end,
+  first.price AS open, high, low, last.price AS close, volume, quote_volume,
   -- Spark rounds half up; with DECIMAL(38,18) on both sides the quotient has 18 decimals.
   CAST(try_divide(quote_volume, volume) AS DECIMAL(38,18)) AS vwap,
-  trade_count, first_trade_id, last_trade_id
+  trade_count, first.trade_id AS first_trade_id, last.trade_id AS last_trade_id
 FROM bars

@@ -5,7 +5,7 @@
 
 import { expect, test } from "bun:test";
 import type { Figures } from "../../../actors/messages.ts";
-import { addMaintenance } from "../../../actors/spark/maintenance_report.ts";
+import { addMaintenance, readMaintenanceReport } from "../../../actors/spark/maintenance_report.ts";
 import {
   addProgress,
   addStopped,
@@ -54,6 +54,8 @@ test("a report of maintenance becomes figures of the lake and of each table", ()
   const [bronze] = read.report.tables;
   expect(bronze?.files).toEqual({ before: 9, after: 7 });
   expect(bronze?.skipped).toEqual(["one reason"]);
+  // A platform passes on what it has read.
+  expect(readMaintenanceReport({ ...read.report })).toEqual(read.report);
   const figures: Figures = {};
   addMaintenance(figures, read.report);
   expect(figures).toEqual({
@@ -76,13 +78,12 @@ test("a report of maintenance becomes figures of the lake and of each table", ()
 });
 
 function tableOf(table: string, files: number) {
-  const before = { files_before: 9, size_bytes_before: 900, metadata_bytes_before: 90 };
-  const after = {
-    files_after: files,
-    size_bytes_after: files * 100,
-    metadata_bytes_after: files * 10,
+  const sizes = {
+    files: { before: 9, after: files },
+    bytes: { before: 900, after: files * 100 },
+    metadata_bytes: { before: 90, after: files * 10 },
   };
-  return { table, ...before, ...after, skipped: ["one reason"] };
+  return { table, ...sizes, skipped: ["one reason"] };
 }
 
 test.each(["", "null", "[]", "{", '{"type":7}', "Picked up JAVA_TOOL_OPTIONS"])(

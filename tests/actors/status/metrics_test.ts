@@ -34,6 +34,7 @@ test("figures, restarts and states are read off the tree", async () => {
     "k2_producer_acknowledging 1",
     'k2_producer_latency_seconds{percentile="50"} 0.0035',
     'k2_lake_lag_seconds{query="refine"} 4.25',
+    'k2_lake_freshness_seconds{percentile="99"} 5.5',
     'k2_lake_rows_total{query="bronze_trades"} 24670',
     'k2_lake_batch_seconds{query="refine"} 1.5',
     'k2_lake_files{table="gold.trades"} 12',

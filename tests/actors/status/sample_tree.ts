@@ -98,6 +98,7 @@ export function sampleTree(changes: Readonly<Record<string, Partial<StatusNode>>
               bronze_trades_rows_total: 24_670,
               refine_lag_offsets: 12,
               refine_lag_s: 4.25,
+              refine_fresh_p99_s: 5.5,
               refine_batch_ms: 1_500,
               maintenance_error: null,
               maintenance_seconds: 2.5,

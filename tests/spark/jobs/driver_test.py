@@ -143,7 +143,7 @@ def test_a_lake_is_maintained_once_without_any_query_or_kafka(
     assert (session["type"], maintained["type"]) == ("session", "maintained")
     assert maintained["failure"] is None
     bronze = next(table for table in maintained["tables"] if table["table"] == "bronze.trades")
-    assert bronze["files_before"] == 2
+    assert bronze["files"]["before"] == 2
     assert {table["failure"] for table in maintained["tables"]} == {None}
     assert driver.returncode == 0
     wait_until_empty(driver.pid)

@@ -187,6 +187,25 @@ def test_the_same_trade_a_microsecond_apart_across_an_hour_is_one_row(lake: Lake
     assert len(lake.rows("gold.trades")) == 1
 
 
+def test_a_batch_that_fails_leaves_nothing_behind_that_the_next_would_count(lake: Lake) -> None:
+    failing: set[str] = set()
+
+    def reach(boundary: str) -> None:
+        if boundary in failing:
+            failing.clear()
+            raise CutOffError(boundary)
+
+    refinery = lake.refinery(reach)
+    lake.take([trade(1)], refinery)
+    failing.add("gold.ohlcv")
+    with pytest.raises(CutOffError):
+        lake.take([trade(2)], refinery)
+    lake.take([trade(1), trade(3)], refinery)
+    lake.take([trade(3), trade(4)], refinery)
+
+    assert lake.bars() == expected_bars([trade(n) for n in range(1, 5)])
+
+
 def test_late_trades_change_the_bars_they_belong_to(lake: Lake) -> None:
     day_us = 24 * 60 * MINUTE_US
     refinery = lake.refinery()
