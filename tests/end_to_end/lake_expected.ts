@@ -48,6 +48,10 @@ const bar_columns = [
   ..."open high low close volume quote_volume vwap trade_count first_trade_id".split(" "),
   ..."last_trade_id is_complete".split(" "),
 ];
+const frame_columns = [
+  ..."exchange connection_id url frame_sequence direction kind request".split(" "),
+  ..."epoch_us(received_us) received_monotonic_ns frame".split(" "),
+];
 const gap_columns = [
   ..."gap_id exchange native_symbol state from_id to_id".split(" "),
   ..."epoch_us(from_timestamp) epoch_us(to_timestamp)".split(" "),
@@ -74,6 +78,7 @@ function tablesOf(sent: readonly Sent[]) {
       [...position_columns, "reason", "hex(value)"],
       sent.flatMap((record) => (record.means.kind === "invalid" ? [quarantineRow(record)] : [])),
     ],
+    "silver.frames": [[...frame_columns, ...position_columns], sent.flatMap(frameRows)],
     "silver.gaps": [gap_columns, newestGaps(events).map(gapRow)],
     "silver.sessions": [session_columns, sessionRows(events)],
     "silver.coverage": [coverage_columns, coverageRows(events)],
@@ -180,6 +185,17 @@ function bronzeRow(record: Sent): string {
 function quarantineRow(record: Sent): string {
   const reason = record.means.kind === "invalid" ? record.means.reason : null;
   return line([...positionOf(record), reason, hexOf(record.value)]);
+}
+
+function frameRows(record: Sent): string[] {
+  if (record.means.kind !== "frames") return [];
+  const { session, frame } = record.means;
+  const row = line([
+    ...[session.exchange, session.connection_id, session.url, frame.frame_sequence],
+    ...[frame.direction, frame.kind, frame.request, frame.received_us],
+    ...[frame.received_monotonic_ns, frame.frame, ...positionOf(record)],
+  ]);
+  return [row];
 }
 
 function silverRow(record: SentTrade): string {

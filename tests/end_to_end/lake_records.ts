@@ -1,7 +1,7 @@
 /**
  * Records for the tests of the lake, and what each of them means: a trade, an invalid record with
- * the reason that the quarantine must give, an event, or bytes that only Bronze keeps. Pure: chance
- * comes in as an argument, so that a seed tells a whole run.
+ * the reason that the quarantine must give, an event, a frame, or a dead letter, which only Bronze
+ * keeps. Pure: chance comes in as an argument, so that a seed tells a whole run.
  *
  * @module
  */
@@ -13,6 +13,8 @@ import {
   encodeEvent,
   encodeFrameBatch,
   events_topic,
+  type FrameBatchSession,
+  type FrameRecord,
   feedEvent,
   framesTopic,
   recordKey,
@@ -27,7 +29,11 @@ export type Meaning =
   | { readonly kind: "trade"; readonly trade: TradeRecord }
   | { readonly kind: "invalid"; readonly reason: string }
   | { readonly kind: "event"; readonly event: EventRecord }
-  | { readonly kind: "other" };
+  | { readonly kind: "frames"; readonly session: FrameBatchSession; readonly frame: TextFrame }
+  | { readonly kind: "letter" };
+
+/** A frame that is text. */
+type TextFrame = FrameRecord & { readonly frame: string };
 
 /** A record that is to be produced. */
 export interface Outgoing {
@@ -185,13 +191,20 @@ export function otherRecords(ids: SchemaIds, exchange: string, number: number): 
     topic: null,
   };
   const key = Buffer.from(session.connection_id);
-  const common = { partition: 0, key, means: { kind: "other" } } as const;
   return [
-    { ...common, topic, value: encodeFrameBatch(ids[topic]!, session, [frame]) },
     {
-      ...common,
+      topic,
+      partition: 0,
+      key,
+      value: encodeFrameBatch(ids[topic]!, session, [frame]),
+      means: { kind: "frames", session, frame },
+    },
+    {
       topic: dead_letters_topic,
+      partition: 0,
+      key,
       value: encodeDeadLetter(ids[dead_letters_topic]!, letter),
+      means: { kind: "letter" },
     },
   ];
 }

@@ -260,10 +260,13 @@ async function untilCaughtUp(folder: string, sent: readonly Sent[]): Promise<voi
     );
     return is_refined ? true : undefined;
   });
-  const others = sent.filter(({ means }) => means.kind === "other").length;
-  await eventually("Bronze of frames and dead letters", async () => {
-    const count = `(SELECT count(*) FROM bronze.frames) + (SELECT count(*) FROM bronze.dead_letters)`;
-    const [row] = await rowsOf(folder, `SELECT ${count}`);
-    return Number(row?.[0]) >= others ? true : undefined;
+  const frames = sent.filter(({ means }) => means.kind === "frames").length;
+  const letters = sent.filter(({ means }) => means.kind === "letter").length;
+  await eventually("frames in Silver and dead letters in Bronze", async () => {
+    const [[in_silver, in_bronze] = []] = await rowsOf(
+      folder,
+      "SELECT (SELECT count(*) FROM silver.frames), (SELECT count(*) FROM bronze.dead_letters)",
+    );
+    return Number(in_silver) >= frames && Number(in_bronze) >= letters ? true : undefined;
   });
 }

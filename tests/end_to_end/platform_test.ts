@@ -3,7 +3,7 @@
  * whatever is killed on the way.
  * Method: the commands of the README as processes, in one temporary data directory: start, kill
  * the port and the driver, compare, stop, compare with the simulator's own list, kill K2 itself,
- * start again, compare again.
+ * start again, compare again, and compute every bar once more from the frames alone.
  */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
@@ -13,9 +13,12 @@ import { spawnPort } from "../../actors/port/port.ts";
 import { startOfProcess } from "../../actors/port/process.ts";
 import { afterOnHost } from "../../actors/port/timers.ts";
 import { sendRaw } from "../../actors/producer/raw_sender.ts";
+import { openTables } from "./lake_rig.ts";
 import { differences, startSimulator } from "./ledger.ts";
+import { oracleDifferences } from "./oracle.ts";
 import {
   allNodes,
+  command,
   environmentOf,
   eventually,
   nodeAt,
@@ -244,6 +247,7 @@ test(
       const { found } = await differences(simulator.url, environment);
       return found.length === 0 ? true : undefined;
     });
+    await expectBarsOfFrames(last);
     expect(await last.stop("SIGTERM")).toBe(0);
     await expectExact();
   },
@@ -283,6 +287,22 @@ async function startAgain(): Promise<Platform> {
     await again.stop("SIGKILL");
     throw error;
   }
+}
+
+/** Once no more comes, every bar is what the verbatim frames say. */
+async function expectBarsOfFrames(running: Platform): Promise<void> {
+  for (const exchange of exchanges) {
+    await command(running, `k2/platform/work/feed/exchanges/${exchange}`, "stop");
+  }
+  let last = { differences: ["no lake was read"], bars_count: 0 };
+  const equal = eventually("all frames and bars to be in the lake", async () => {
+    using lake = await openTables(data.path);
+    last = await oracleDifferences(lake.connection);
+    return last.differences.length === 0 ? true : undefined;
+  });
+  await equal.catch(() => expect(last.differences).toEqual([]));
+  // Seven intervals of four markets.
+  expect(last.bars_count).toBeGreaterThanOrEqual(7 * 4);
 }
 
 /** Waits for a one-minute bar of every exchange. */
