@@ -55,6 +55,9 @@ def _submit_arguments(config: Config) -> list[str]:
         # Only the quick compiler: the other one takes as much time again as the first minute's
         # batches themselves, on the same few cores.
         "-XX:TieredStopAtLevel=1",
+        # With that compiler alone a JVM has room for 48 MB of code: Spark fills it in minutes, and
+        # what is thrown away then is what the next batch needs.
+        "-XX:ReservedCodeCacheSize=256m",
         # A driver out of memory is worth nothing; its supervisor starts a new one.
         "-XX:+ExitOnOutOfMemoryError",
         # Without it every JVM leaves a file in the system's temporary folder.
@@ -119,6 +122,11 @@ def _settings(config: Config) -> dict[str, str]:
         "spark.sql.ui.explainMode": "simple",
         "spark.sql.debug.maxToStringFields": "1",
         "spark.locality.wait": "0",
+        # Without its pages, Spark still keeps what it would show: a thousand plans and their tasks.
+        "spark.sql.ui.retainedExecutions": "20",
+        "spark.ui.retainedJobs": "20",
+        "spark.ui.retainedStages": "20",
+        "spark.ui.retainedTasks": "100",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
