@@ -133,7 +133,7 @@ class FrameRefinery:
             )
         self._step()
         frames = session.sql(statement("frames", view=BATCH, is_readable=is_readable))
-        with recording(session, at.format_positions(end)):
+        with recording(session, end):
             frames.writeTo(SILVER_FRAMES.path).append()
         self.positions = end
         self.undecodable += measure.undecodable

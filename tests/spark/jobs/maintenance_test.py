@@ -53,7 +53,7 @@ def land(lake: Lake, offsets: range, days_ago: int = 0, table: Table = BRONZE_TR
 
 def take(lake: Lake, table: Table, next_offset: int) -> None:
     """Commit to a table that it has consumed Bronze up to an offset."""
-    with recording(lake.spark, f'{{"trades":{{"0":{next_offset}}}}}'):
+    with recording(lake.spark, {"trades": {0: next_offset}}):
         lake.spark.table(table.path).limit(0).writeTo(table.path).append()
 
 
