@@ -104,7 +104,7 @@ function pytestSuite(files: readonly string[]): Suite {
     name: "python",
     steps: [...python_steps, "test_tools"],
     files,
-    timeout_ms: 15 * minute_ms,
+    timeout_ms: 25 * minute_ms,
     command: (report) => [
       ".setup/python/bin/python",
       "-m",
