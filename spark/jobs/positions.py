@@ -31,9 +31,14 @@ class Span:
 
 def parse_positions(text: str) -> Positions:
     """Read the JSON of a snapshot summary."""
+    return read_positions(json.loads(text))
+
+
+def read_positions(values: Mapping[str, Mapping[str, int]]) -> Positions:
+    """Return the positions in JSON's objects, whose names are text."""
     return {
         topic: {int(partition): int(offset) for partition, offset in partitions.items()}
-        for topic, partitions in json.loads(text).items()
+        for topic, partitions in values.items()
     }
 
 

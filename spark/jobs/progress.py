@@ -1,33 +1,34 @@
 """How far each query is, told to the parent after every batch.
 
-Bronze's queries run inside Spark, which tells a listener of each of their batches. The refining
-queries are ours and tell it themselves. A query without new data repeats its figures with zero rows
-every few seconds, so that a parent that has just begun to listen learns that nothing is behind.
+Bronze's queries run inside Spark, which remembers the progress of each one's latest batch; it is
+looked at twice a second, as one text of JSON. (A listener of PySpark's would be told at once, and
+would take half a core for it: it asks the JVM for every single field.) The refining queries are
+ours and tell it themselves. A query without new data repeats its figures with zero rows every few
+seconds, so that a parent that has just begun to listen learns that nothing is behind.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pyspark.sql.streaming import StreamingQueryListener
-from pyspark.sql.streaming.listener import (
-    QueryIdleEvent,
-    QueryProgressEvent,
-    QueryStartedEvent,
-    QueryTerminatedEvent,
-)
+from pyspark.sql.streaming import StreamingQuery
 
 from bronze import LANDED, BronzeQuery
 from channel import Channel, now_text
 from freshness import Freshness, ages
 from generations import kafka_name
-from positions import Positions, count_offsets, parse_positions, spans_between
+from positions import Positions, count_offsets, read_positions, spans_between
 from refine import Refined
 
 REFINE = "refine"
+LOOK_S = 0.5
+#: After this time without a batch a query repeats its figures.
+IDLE_S = 5
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Follower:
     positions: Callable[[], Positions]
 
 
-class Progress(StreamingQueryListener):
-    """Listens to the queries and reports them.
+class Progress:
+    """Looks at the queries and reports them.
 
     Args:
         channel: where reports go.
@@ -68,7 +69,8 @@ class Progress(StreamingQueryListener):
         self._gold_topics: frozenset[str] = frozenset()
         self._freshness = Freshness()
         self._last_batch: dict[str, int] = {}
-        self._names: dict[str, str] = {}
+        #: When each query was last reported, on the monotonic clock.
+        self._told: dict[str, float] = {}
         #: Further figures of a query, repeated in each of its reports.
         self._figures: dict[str, dict[str, object]] = {}
 
@@ -118,39 +120,48 @@ class Progress(StreamingQueryListener):
                 self._newest_kafka_us[query] = newest_kafka_us
         self._report(query, rows, seconds, self._lag_of(query))
 
-    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
-        """Remember the name that belongs to the query's id."""
-        with self._lock:
-            self._names[str(event.runId)] = event.name or ""
+    def watch(self, queries: Sequence[StreamingQuery]) -> None:
+        """Look at the queries from now on."""
+        threading.Thread(target=self._look_regularly, args=[queries], daemon=True).start()
 
-    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
-        """Report a batch of a Bronze query."""
-        batch = event.progress
-        source = batch.sources[0]
-        query = self._bronze.get(batch.name)
-        if query is None or not source.endOffset or not source.latestOffset:
+    def _look_regularly(self, queries: Sequence[StreamingQuery]) -> None:
+        while True:
+            time.sleep(LOOK_S)
+            for query in queries:
+                if not query._jsq.isActive():
+                    self._failed(query.name, str(query.exception() or "the query has ended"))
+                    return
+                if query.name in self._bronze:
+                    self._look_at_bronze(query)
+                is_quiet = time.monotonic() - self._told.get(query.name, 0) > IDLE_S
+                # A batch that takes long is no quiet query.
+                if is_quiet and not query._jsq.status().isTriggerActive():
+                    self._report(query.name, 0, 0, self._lag_of(query.name))
+
+    def _look_at_bronze(self, query: StreamingQuery) -> None:
+        """Report the batches of a Bronze query that are not told yet."""
+        newest = query._jsq.lastProgress()
+        told = self._last_batch.get(query.name, -1)
+        if newest is None or newest.batchId() <= told:
             return
-        end = parse_positions(source.endOffset)
-        with self._lock:
-            self._last_batch[batch.name] = batch.batchId
-            self._landed[batch.name] = {**self._landed[batch.name], **query.in_bronze(end)}
-            landed = batch.observedMetrics.get(LANDED)
-            if landed is not None and landed.newest_us is not None:
-                self._newest_kafka_us[batch.name] = landed.newest_us
-        lag = count_offsets(spans_between(end, parse_positions(source.latestOffset)))
-        self._report(batch.name, batch.numInputRows, batch.batchDuration / 1000, lag)
+        # Short batches may follow one another between two looks.
+        for progress in [newest] if newest.batchId() == told + 1 else query._jsq.recentProgress():
+            if progress.batchId() > self._last_batch.get(query.name, -1):
+                self._report_batch(query.name, json.loads(progress.json()))
 
-    def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
-        """Repeat the figures of a query that has nothing to do."""
+    def _report_batch(self, name: str, batch: Mapping[str, Any]) -> None:
+        source = batch["sources"][0]
+        if not source["endOffset"] or not source["latestOffset"]:
+            return
+        end = read_positions(source["endOffset"])
         with self._lock:
-            name = self._names.get(str(event.runId), "")
-        self._report(name, 0, 0, self._lag_of(name))
-
-    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
-        """Tell the driver of a query that has ended."""
-        with self._lock:
-            name = self._names.get(str(event.runId), "")
-        self._failed(name, event.exception or "the query has ended")
+            self._last_batch[name] = batch["batchId"]
+            self._landed[name] = {**self._landed[name], **self._bronze[name].in_bronze(end)}
+            newest_us = batch.get("observedMetrics", {}).get(LANDED, {}).get("newest_us")
+            if newest_us is not None:
+                self._newest_kafka_us[name] = newest_us
+        lag = count_offsets(spans_between(end, read_positions(source["latestOffset"])))
+        self._report(name, batch["numInputRows"], batch["batchDuration"] / 1000, lag)
 
     def _lag_of(self, query: str) -> int:
         follower = self._followers.get(query)
@@ -165,6 +176,7 @@ class Progress(StreamingQueryListener):
             batch_id = self._last_batch.get(query)
             newest_us = self._newest_kafka_us.get(query)
             figures = self._figures.get(query, {})
+            self._told[query] = time.monotonic()
         lag_s = None if newest_us is None else round(time.time() - newest_us / 1e6, 3)
         if query not in self._followers and lag_offsets == 0:
             # Nothing waits in Kafka, however long ago the newest record came.

@@ -112,7 +112,6 @@ class Queries:
 
     def start(self) -> Sequence[StreamingQuery]:
         """Start all of them but those that wait for a person."""
-        self._session.streams.addListener(self._progress)
         seconds = self._config.trigger_seconds
         # Readers first: a stream that begins on an empty table needs none of its old snapshots.
         queries = (
@@ -126,6 +125,7 @@ class Queries:
             ),
             *(query.start(seconds * self._triggers[query]) for query in self._startable),
         )
+        self._progress.watch(queries)
         threading.Thread(target=self._settle_regularly, daemon=True).start()
         return queries
 

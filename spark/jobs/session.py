@@ -122,6 +122,8 @@ def _settings(config: Config) -> dict[str, str]:
         "spark.sql.ui.explainMode": "simple",
         "spark.sql.debug.maxToStringFields": "1",
         "spark.locality.wait": "0",
+        # Otherwise each column that is named here asks the JVM where that was.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         # Without its pages, Spark still keeps what it would show: a thousand plans and their tasks.
         "spark.sql.ui.retainedExecutions": "20",
         "spark.ui.retainedJobs": "20",
