@@ -11,11 +11,13 @@ import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Producer } from "@platformatic/kafka";
 import { signalGroup } from "../../actors/port/process.ts";
+import { afterOnHost } from "../../actors/port/timers.ts";
 import { Outbox } from "../../actors/producer/outbox.ts";
 import { topicSpecs } from "../../actors/producer/topics.ts";
 import { registerSchemas } from "../../actors/registry/client.ts";
 import { registryActor } from "../../actors/registry/registry.ts";
-import { spark } from "../../actors/spark/spark.ts";
+import { MaintenanceDesk } from "../../actors/spark/maintenance_desk.ts";
+import { type SparkInput, spark } from "../../actors/spark/spark.ts";
 import { catalogPath, type Lake, openLake, readLake } from "../../actors/validator/lake.ts";
 import { consumedPositions } from "../../actors/validator/table_metadata.ts";
 import {
@@ -169,21 +171,40 @@ function startDriver({ folder, brokers, registry_url }: Place, fault: string | n
     driver_memory: "1g",
     trigger_seconds: 0.5,
     max_offsets_per_trigger: 100_000,
+    mode: "stream",
+    maintenance_minutes: 0,
+    snapshot_hours_min: 1,
+    retention_bronze_days: 7,
+    retention_frames_days: 3,
+    retention_silver_days: 30,
+    retention_gold_days: 0,
+    accept_lost_offsets: false,
     fault,
-  };
-  const driver = incarnate(spark, (incarnation) => ({
-    incarnation,
-    root,
-    data_dir: folder,
-    config,
-    log,
-  }));
+  } as const;
+  const driver = incarnate(
+    spark,
+    (incarnation): SparkInput => ({
+      incarnation,
+      root,
+      data_dir: folder,
+      config,
+      maintenance: new MaintenanceDesk(),
+      python: join(root, ".setup/python/bin/python"),
+      retention_ms: 86_400_000,
+      onServing: () => {},
+      log,
+      after: afterOnHost,
+    }),
+  );
   return {
     ...driver,
     lines,
     /** As `kill -9` of Python and the JVM; nothing of them runs when this resolves. */
     async [Symbol.asyncDispose](): Promise<void> {
-      signalGroup(Number(driver.report.pid), "SIGKILL");
+      const { pid } = driver.report;
+      // Where there is no process, 0 would be our own group.
+      if (pid === null) throw new Error("The driver has no process");
+      signalGroup(pid, "SIGKILL");
       await driver.exited;
     },
     /** Lets the running batch end. */

@@ -290,10 +290,10 @@ def test_a_stream_over_a_table_that_is_maintained_stays_exact(
     reader.read_all()
     take(lake, SILVER_TRADES, 25)
 
-    # While it runs: the old day goes, the files are joined, and old snapshots expire.
+    # While it runs: the old day goes, and the files are joined. Which snapshots expire depends on
+    # the batches that the stream has made.
     (report,) = maintain(lake, BRONZE_TRADES, checkpoints=tmp_path).values()
     assert (report.rows_deleted, report.rewritten_files) == (5, 4)
-    assert report.after.snapshots < report.before.snapshots
     land(lake, range(25, 30))
     reader.read_all()
     reader.stop()
