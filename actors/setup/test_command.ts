@@ -25,7 +25,7 @@ export const run: Run = (invocation) =>
       bunSuite("end_to_end", {
         files: end_to_end,
         test_ms_max: 10 * minute_ms,
-        timeout_ms: 30 * minute_ms,
+        timeout_ms: 40 * minute_ms,
       }),
     ],
   });
