@@ -59,10 +59,16 @@ test("every table is there by its name", async () => {
   );
   expect(rows.map(({ name }: { name: string }) => name)).toEqual([
     "bronze.dead_letters",
+    "bronze.events",
+    "bronze.frames",
     "bronze.trades",
     "gold.ohlcv",
     "gold.trades",
+    "silver.coverage",
+    "silver.frames",
+    "silver.gaps",
     "silver.quarantine",
+    "silver.sessions",
     "silver.trades",
   ]);
 });
