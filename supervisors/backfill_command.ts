@@ -14,7 +14,8 @@ import { createLog } from "../actors/settings/log.ts";
 import { readStatus, statusUrl } from "../actors/status/status_command.ts";
 import { type BackfillOptions, readBackfillOptions } from "./backfill_options.ts";
 import { createImportProgress, type ImportProgress, type ImportStatus } from "./import_progress.ts";
-import { type Platform, runPlatform, statusToken } from "./platform.ts";
+import { type Platform, runPlatform } from "./platform.ts";
+import { acceptedAnswer, postToPlatform } from "./running_platform.ts";
 
 const poll_interval_ms = 500;
 const answer_ms_max = 5_000;
@@ -71,9 +72,7 @@ async function askPlatform(options: BackfillOptions, progress: ImportProgress): 
   const url = statusUrl(settings.status_host, settings.status_port);
   await readStatus(url);
   const { exchange, native_symbol, from_timestamp, to_timestamp } = options;
-  const response = await fetch(new URL("/imports", url), {
-    method: "POST",
-    headers: { authorization: `Bearer ${statusToken(settings)}` },
+  const response = await postToPlatform(settings, "/imports", {
     body: JSON.stringify({
       exchange: exchange.exchange,
       native_symbol,
@@ -82,7 +81,7 @@ async function askPlatform(options: BackfillOptions, progress: ImportProgress): 
     }),
     signal: AbortSignal.timeout(answer_ms_max),
   });
-  if (!response.ok) throw new FailureError(await refusalOf(response));
+  await acceptedAnswer(response);
   const interrupted = interruption();
   for (;;) {
     await Promise.race([Bun.sleep(poll_interval_ms), interrupted]);
@@ -107,12 +106,6 @@ function interruption(): Promise<never> {
     process.on(signal, () => reject(new FailureError(reason)));
   }
   return promise;
-}
-
-async function refusalOf(response: Response): Promise<string> {
-  const body: unknown = await response.json().catch(() => null);
-  const is_told = typeof body === "object" && body !== null && "error" in body;
-  return is_told ? String(body.error) : `The platform answered with HTTP ${response.status}`;
 }
 
 /** Wants the history of the platform that was started for it; resolves once it is over. */

@@ -21,7 +21,7 @@ import { readStatus, statusUrl } from "../actors/status/status_command.ts";
 import { openOut, whileRead } from "../actors/validator/output.ts";
 import { readMaintainFormat } from "./maintain_options.ts";
 import { maintenanceAsText } from "./maintenance_text.ts";
-import { statusToken } from "./platform.ts";
+import { acceptedAnswer, postToPlatform } from "./running_platform.ts";
 import { sparkConfig } from "./tree.ts";
 
 /** A running platform does a bounded amount; it may have to wait for its turn in every table. */
@@ -48,11 +48,8 @@ export const run: Run = async ({ flags, settings, root }) => {
 };
 
 async function askPlatform(settings: Settings, signal: AbortSignal): Promise<MaintenanceReport> {
-  const url = statusUrl(settings.status_host, settings.status_port);
-  await readStatus(url);
-  const response = await fetch(new URL("/maintenance", url), {
-    method: "POST",
-    headers: { authorization: `Bearer ${statusToken(settings)}` },
+  await readStatus(statusUrl(settings.status_host, settings.status_port));
+  const response = await postToPlatform(settings, "/maintenance", {
     signal: AbortSignal.any([signal, AbortSignal.timeout(answer_ms_max)]),
   }).catch((error: unknown) => {
     if (signal.aborted) {
@@ -61,15 +58,8 @@ async function askPlatform(settings: Settings, signal: AbortSignal): Promise<Mai
     const reason = reasonOf(error);
     throw new FailureError(`The platform did not say what it has done: ask again (${reason})`);
   });
-  const answer: unknown = await response.json().catch(() => null);
-  const values = { ...(typeof answer === "object" ? answer : null) };
-  if (!response.ok) {
-    const is_told = "error" in values;
-    throw new FailureError(
-      is_told ? String(values.error) : `The platform answered with HTTP ${response.status}`,
-    );
-  }
-  const report = readMaintenanceReport(values);
+  const answer = await acceptedAnswer(response);
+  const report = readMaintenanceReport({ ...(typeof answer === "object" ? answer : null) });
   if (report !== undefined) return report;
   throw new FailureError("What answers is another version of K2: run its own `maintain`");
 }

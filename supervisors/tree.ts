@@ -19,6 +19,7 @@ import { type RegistryInput, registryActor } from "../actors/registry/registry.t
 import { readPem } from "../actors/settings/pem_file.ts";
 import type { Settings } from "../actors/settings/settings.ts";
 import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simulator_port.ts";
+import { pythonOf } from "../actors/spark/driver_port.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
 import {
@@ -244,7 +245,7 @@ function lake(ground: Ground): ChildSpec {
           root,
           data_dir: settings.data_dir,
           config: { ...sparkConfig(ground), accept_lost_offsets },
-          python: join(root, ".setup/python/bin/python"),
+          python: pythonOf(root),
           retention_ms: settings.kafka.retention_ms,
           onServing: () => {
             accept_lost_offsets = false;

@@ -103,8 +103,8 @@ const impure: Readonly<Record<string, string>> = {
   "actors/simulator/server.ts": "a server, the clock",
   "actors/simulator/simulator_port.ts": "a process",
   "actors/simulator/tape_files.ts": "files",
-  "actors/spark/maintain_once.ts": "a process and its files",
-  "actors/spark/spark.ts": "a process and its files",
+  "actors/spark/driver_port.ts": "a process and its files",
+  "actors/spark/spark.ts": "files",
   "actors/status/server.ts": "an HTTP server",
   "actors/status/status_command.ts": "HTTP, prints",
   "actors/validator/checks.ts": "files, clock",
@@ -119,10 +119,11 @@ const impure: Readonly<Record<string, string>> = {
   "supervisors/commands.ts": "the clock",
   "supervisors/fault_simulation/command.ts": "clock, prints",
   "supervisors/host_effects.ts": "hands sockets, processes, clocks and randomness to the actors",
-  "supervisors/maintain_command.ts": "files, HTTP, prints, signals",
+  "supervisors/maintain_command.ts": "files, prints, signals",
   "supervisors/platform.ts": "the whole process",
   "supervisors/record_command.ts": "files, prints, signals",
   "supervisors/replay_command.ts": "clock, prints",
+  "supervisors/running_platform.ts": "HTTP",
   "supervisors/start_command.ts": "clock, timers, prints",
 };
 

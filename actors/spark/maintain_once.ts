@@ -5,10 +5,8 @@
  * @module
  */
 
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { spawnPort } from "../port/port.ts";
 import { FailureError } from "../settings/exit.ts";
+import { pythonOf, spawnDriver } from "./driver_port.ts";
 import type { MaintenanceReport } from "./maintenance_report.ts";
 import { readSparkReport } from "./report.ts";
 import type { SparkConfig } from "./spark.ts";
@@ -35,13 +33,13 @@ export async function maintainOnce(options: {
   const { promise, resolve, reject } = Promise.withResolvers<MaintenanceReport>();
   let report: MaintenanceReport | null = null;
   let failure = "";
-  mkdirSync(config.temp_dir, { recursive: true });
-  const port = spawnPort({
+  // Its stdin stays open: the driver ends with it.
+  spawnDriver({
     name: "maintenance",
-    command: [join(root, ".setup/python/bin/python"), join(root, "spark/jobs/driver.py")],
+    root,
+    python: pythonOf(root),
     data_dir,
-    working_directory: config.temp_dir,
-    environment: { PYTHONDONTWRITEBYTECODE: "1", TMPDIR: config.temp_dir },
+    config,
     signal: AbortSignal.any([options.signal, deadline]),
     onLine: (text) => {
       const line = readSparkReport(text);
@@ -56,7 +54,5 @@ export async function maintainOnce(options: {
       reject(new FailureError(is_late ? late : failure === "" ? exit.reason : failure));
     },
   });
-  // Its stdin stays open: the driver ends with it.
-  port.write(`${JSON.stringify(config)}\n`);
   return await promise;
 }

@@ -8,12 +8,12 @@
  */
 
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { type EventObject, fromCallback } from "xstate";
 import type { Incarnation, Stop } from "../messages.ts";
-import { type Port, type PortExit, spawnPort } from "../port/port.ts";
+import type { Port, PortExit } from "../port/port.ts";
 import type { After } from "../port/timers.ts";
 import type { Log } from "../settings/log.ts";
+import { spawnDriver } from "./driver_port.ts";
 import { retentionWarning } from "./lag.ts";
 import type { MaintenanceDesk } from "./maintenance_desk.ts";
 import { addMaintenance } from "./maintenance_report.ts";
@@ -117,15 +117,13 @@ class DriverOwner {
     const { report, signal } = incarnation;
     report.state = "starting";
     forgetStopped(report.figures);
-    for (const folder of [config.temp_dir, config.checkpoint_dir]) {
-      mkdirSync(folder, { recursive: true });
-    }
-    this.#port = spawnPort({
+    mkdirSync(config.checkpoint_dir, { recursive: true });
+    this.#port = spawnDriver({
       name: "spark",
-      command: [python, join(root, "spark/jobs/driver.py")],
+      root,
+      python,
       data_dir,
-      working_directory: config.temp_dir,
-      environment: { PYTHONDONTWRITEBYTECODE: "1", TMPDIR: config.temp_dir },
+      config,
       signal,
       onLine: (line) => this.#take(readSparkReport(line)),
       onErrorLine: (line) => {
@@ -135,7 +133,6 @@ class DriverOwner {
       onExit: (exit) => this.#end(exit),
     });
     report.pid = this.#port.pid;
-    this.#port.write(`${JSON.stringify(config)}\n`);
     this.#look();
   }
 

@@ -93,6 +93,19 @@ export async function readLake(catalog_path: string): Promise<readonly LakeTable
   );
 }
 
+/**
+ * The table of a name.
+ *
+ * @throws {FailureError} where the lake has none yet.
+ */
+export function tableNamed(tables: readonly LakeTable[], name: string): LakeTable {
+  const table = tables.find((candidate) => candidate.name === name);
+  if (table !== undefined) return table;
+  throw new FailureError(
+    `The lake has no table ${name} yet: run 'bun run start' and wait for its first bars`,
+  );
+}
+
 /** Opens DuckDB in memory with one view per table, read-only and locked. */
 export async function openLake(options: LakeOptions): Promise<Lake> {
   // A folder of its own per process: DuckDB names spilled files alike in every process.

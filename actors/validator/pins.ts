@@ -9,7 +9,7 @@
 
 import { FailureError } from "../settings/exit.ts";
 import { type Bounds, boundsOf } from "./bounds.ts";
-import type { LakeTable, View } from "./lake.ts";
+import { type LakeTable, tableNamed, type View } from "./lake.ts";
 import { consumedPositions, type Positions, snapshotConsuming } from "./table_metadata.ts";
 
 /** Tables that a validation compares. */
@@ -73,13 +73,5 @@ function goldTradesAt(table: LakeTable, positions: Positions): string | null {
   throw new FailureError(
     "gold.trades has no snapshot left at the positions of gold.ohlcv, so they cannot be " +
       "compared: wait for the next commit of a running platform",
-  );
-}
-
-function tableNamed(tables: readonly LakeTable[], name: string): LakeTable {
-  const table = tables.find((candidate) => candidate.name === name);
-  if (table !== undefined) return table;
-  throw new FailureError(
-    `The lake has no table ${name} yet: run 'bun run start' and wait for its first bars`,
   );
 }

@@ -8,8 +8,7 @@
  * @module
  */
 
-import { FailureError } from "../settings/exit.ts";
-import { type Lake, type LakeTable, openLake, quoted, type View } from "./lake.ts";
+import { type Lake, type LakeTable, openLake, quoted, tableNamed, type View } from "./lake.ts";
 
 /** Which rows of the quarantine. */
 export interface QuarantineFilter {
@@ -34,12 +33,7 @@ export function quarantineViews(
   quarantine_snapshot_id?: string | null,
 ): readonly View[] {
   return ["bronze.trades", "silver.quarantine"].map((name) => {
-    const table = tables.find((candidate) => candidate.name === name);
-    if (table === undefined) {
-      throw new FailureError(
-        `The lake has no table ${name} yet: run 'bun run start' and wait for its first bars`,
-      );
-    }
+    const table = tableNamed(tables, name);
     const newest = table.metadata.snapshots[0]?.snapshot_id ?? null;
     const is_pinned = name === "silver.quarantine" && quarantine_snapshot_id !== undefined;
     return { table, snapshot_id: is_pinned ? quarantine_snapshot_id : newest };

@@ -15,9 +15,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
+from checkpoints import drop_checkpoint, next_offsets
 from config import Config
 from generations import PROPERTY, in_bronze, in_kafka, read_generations, topic_column
-from kafka_checkpoint import drop_checkpoint, next_offsets
 from kafka_offsets import KafkaOffsets
 from lost_offsets import HeldOffsets, Lost, go_on_after, lost_offsets
 from positions import Positions, advance, position, spans_between
@@ -114,7 +114,7 @@ class BronzeQuery:
         """Return the stream of Kafka's records from where the query goes on."""
         starting = "earliest" if self._is_continued else self._starting_offsets()
         options = {
-            **{f"kafka.{name}": value for name, value in client_options(self._config).items()},
+            **spark_options(self._config),
             "subscribe": ",".join(sorted(self.topics)),
             # Only looked at where there is no checkpoint.
             "startingOffsets": starting,
@@ -136,7 +136,7 @@ class BronzeQuery:
         """Return what writes the records into the table, without a trigger."""
         return (
             self.records()
-            # Told to listeners with each batch's progress; it costs no pass of its own.
+            # Stands in each batch's progress; it costs no pass of its own.
             .observe(LANDED, F.expr("unix_micros(max(kafka_timestamp)) AS newest_us"))
             # One file a batch and day: readers open each of them.
             .coalesce(1)
@@ -203,3 +203,8 @@ def client_options(config: Config) -> dict[str, str]:
     """Return the properties of Kafka's Java client. Secret."""
     given = {n.removeprefix("kafka."): value for n, value in config.kafka_options.items()}
     return {**given, "bootstrap.servers": config.bootstrap_servers}
+
+
+def spark_options(config: Config) -> dict[str, str]:
+    """Return the same properties as Spark's sources and writers want them. Secret."""
+    return {f"kafka.{name}": value for name, value in client_options(config).items()}

@@ -19,9 +19,9 @@ import positions as at
 from bronze import bronze_rows
 from config import Config
 from decoding import Registry, decode
-from portions import is_next, portions
-from positions import Positions, Span
-from snapshots import consumed, reached, recording
+from portions import is_next, portions, spans_of
+from positions import Positions
+from snapshots import recording, taken
 from statements import statement
 from tables import BRONZE_FRAMES, SILVER_FRAMES
 
@@ -82,11 +82,8 @@ class FrameRefinery:
         self._records_max = records_max
         #: Records that could not be decoded, since the start.
         self.undecodable = 0
-        positions = consumed(session, SILVER_FRAMES)
         #: Next offset to take, by topic and partition.
-        self.positions: Positions = (
-            reached(session, SILVER_FRAMES, {}) if positions is None else positions
-        )
+        self.positions = taken(session, SILVER_FRAMES)
 
     def refine(self, records: DataFrame) -> RefinedFrames:
         """Take what the batch has, and what is missing before it, into silver.frames.
@@ -102,19 +99,16 @@ class FrameRefinery:
         session = records.sparkSession
         records.createOrReplaceTempView(BATCH)
         extents = session.sql(statement("extents", view=BATCH)).collect()
-        end = at.advance(
-            self.positions,
-            [Span(row.topic, row.partition, row.first_offset, row.end_offset) for row in extents],
-        )
+        end = at.advance(self.positions, spans_of(extents))
         count = sum(row.records for row in extents)
         if count <= self._records_max and all(is_next(self.positions, row) for row in extents):
             return self._take(records, end) if extents else NOTHING_REFINED
-        taken = NOTHING_REFINED
+        refined = NOTHING_REFINED
         bronze = session.table(BRONZE_FRAMES.path)
         for portion in portions(session, BRONZE_FRAMES, self.positions, end, self._records_max):
             batch = bronze.where(at.within(at.spans_between(self.positions, portion)))
-            taken = taken.plus(self._take(batch, portion))
-        return taken
+            refined = refined.plus(self._take(batch, portion))
+        return refined
 
     def _take(self, records: DataFrame, end: Positions) -> RefinedFrames:
         session = records.sparkSession

@@ -29,11 +29,14 @@ class KafkaOffsets:
 
     def __init__(self, session: SparkSession, options: Mapping[str, str]) -> None:
         self._java = session._jvm.java
-        self._kafka = session._jvm.org.apache.kafka
+        kafka = session._jvm.org.apache.kafka
+        # Found once: the JVM looks for each part of a name in every jar.
+        self._offset_spec = kafka.clients.admin.OffsetSpec
+        self._topic_partition = kafka.common.TopicPartition
         properties = self._java.util.Properties()
         for name, value in options.items():
             properties.setProperty(name, value)
-        self._admin = self._kafka.clients.admin.AdminClient.create(properties)
+        self._admin = kafka.clients.admin.AdminClient.create(properties)
 
     def partitions(self, topics: Iterable[str]) -> dict[str, int]:
         """Return the number of partitions of each topic."""
@@ -43,29 +46,22 @@ class KafkaOffsets:
         described = self._answer(self._admin.describeTopics(names).allTopicNames())
         return {topic: described.get(topic).partitions().size() for topic in topics}
 
-    def beginnings(self, topics: Iterable[str]) -> Positions:
-        """Return the first offset that Kafka still holds, of every partition of the topics."""
-        return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.earliest())
-
-    def ends(self, topics: Iterable[str]) -> Positions:
-        """Return the next offset, of every partition of the topics."""
-        return self._offsets(topics, self._kafka.clients.admin.OffsetSpec.latest())
-
     def held(self, topics: Iterable[str]) -> HeldOffsets:
         """Return what Kafka holds of the topics; one that does not exist is left out."""
         names = self._answer(self._admin.listTopics().names())
-        existing = [topic for topic in topics if names.contains(topic)]
-        firsts, ends = self.beginnings(existing), self.ends(existing)
+        counts = self.partitions([topic for topic in topics if names.contains(topic)])
+        firsts = self._offsets(counts, self._offset_spec.earliest())
+        ends = self._offsets(counts, self._offset_spec.latest())
         return {
             topic: {partition: Held(firsts[topic][partition], end) for partition, end in of.items()}
             for topic, of in ends.items()
         }
 
-    def _offsets(self, topics: Iterable[str], at: Any) -> Positions:
+    def _offsets(self, counts: Mapping[str, int], at: Any) -> Positions:
         asked = self._java.util.HashMap()
-        for topic, count in self.partitions(topics).items():
+        for topic, count in counts.items():
             for partition in range(count):
-                asked[self._kafka.common.TopicPartition(topic, partition)] = at
+                asked[self._topic_partition(topic, partition)] = at
         found = self._answer(self._admin.listOffsets(asked).all())
         positions: dict[str, dict[int, int]] = {}
         for key in asked:

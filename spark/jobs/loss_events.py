@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import to_avro
 
-from bronze import client_options
+from bronze import spark_options
 from config import Config
 from generations import Generations, bronze_name
 from lost_offsets import Lost
@@ -109,12 +109,11 @@ def write_loss_events(
             rows.append(record.select(key.alias("key"), F.concat(header, body).alias("value")))
     if not rows:
         return
-    options = {f"kafka.{name}": value for name, value in client_options(config).items()}
     (
         reduce(DataFrame.unionByName, rows)
         # One task: both events of a loss stand in their order.
         .coalesce(1)
         .write.format("kafka")
-        .options(**options, topic=config.event_topic)
+        .options(**spark_options(config), topic=config.event_topic)
         .save()
     )

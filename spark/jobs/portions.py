@@ -33,6 +33,13 @@ class Extent(Protocol):
     records: int
 
 
+def spans_of(extents: Iterable[Extent]) -> list[Span]:
+    """Return the offsets that a batch reaches over, by topic and partition."""
+    return [
+        Span(each.topic, each.partition, each.first_offset, each.end_offset) for each in extents
+    ]
+
+
 def is_next(positions: Positions, extent: Extent) -> bool:
     """Say whether the extent is whole and begins at its position."""
     is_whole = extent.end_offset - extent.first_offset == extent.records

@@ -28,10 +28,10 @@ import positions as at
 from decoding import Registry
 from events import Events
 from minutes import MINUTES, Minutes
-from portions import is_next, portions
-from positions import Positions, Span
+from portions import is_next, portions, spans_of
+from positions import Positions
 from silver import outcomes
-from snapshots import consumed, reached, recording
+from snapshots import consumed, reached, recording, taken
 from statements import statement
 from tables import (
     BRONZE_TRADES,
@@ -126,13 +126,12 @@ class Refinery:
         self._offsets_max = offsets_max
         self._writers: dict[int, str] = {}
         self._minutes = Minutes()
-        positions = consumed(session, SILVER_TRADES)
-        self.positions = reached(session, SILVER_TRADES, {}) if positions is None else positions
+        self.positions = taken(session, SILVER_TRADES)
         self._quarantined = reached(session, SILVER_QUARANTINE, self.positions)
         bars = consumed(session, GOLD_OHLCV) or {}
         #: Whether events are taken that bars do not know of, because a process died in between.
         self._are_bars_behind = bool(at.spans_between(bars, self._events.positions))
-        self._resume_gold(session)
+        self._resume_gold(session, bars)
 
     def refine(self, records: DataFrame) -> Refined:
         """Give every record of the batch its outcome, and take its trades into Gold.
@@ -150,7 +149,7 @@ class Refinery:
             return self._commit(session, measures)
         # The batch is a repeated one, or has a hole: all of Bronze is taken from the positions to
         # the end of the batch.
-        end = at.advance(self.positions, _spans(measures))
+        end = at.advance(self.positions, spans_of(measures))
         refined = NOTHING_REFINED
         for portion in portions(session, BRONZE_TRADES, self.positions, end, self._offsets_max):
             following = at.within(at.spans_between(self.positions, portion))
@@ -162,7 +161,7 @@ class Refinery:
         """Take the view of the batch into Silver and Gold."""
         if not measures:
             return NOTHING_REFINED
-        after = at.advance(self.positions, _spans(measures))
+        after = at.advance(self.positions, spans_of(measures))
         with recording(session, after):
             self._to_silver(session, measures)
         self.positions = after
@@ -235,10 +234,9 @@ class Refinery:
         self._boundary("silver.trades")
         _append(session.table(BATCH).where("reason IS NULL"), SILVER_TRADES)
 
-    def _resume_gold(self, session: SparkSession) -> None:
-        """Take into Gold what Silver held before the last process died."""
+    def _resume_gold(self, session: SparkSession, bars: Positions) -> None:
+        """Take into Gold what Silver held before the last process died, and bars did not know."""
         trades = consumed(session, GOLD_TRADES) or {}
-        bars = consumed(session, GOLD_OHLCV) or {}
         lacking = at.spans_between(at.lowest(trades, bars), self.positions)
         if not lacking:
             return
@@ -314,7 +312,3 @@ def _append(rows: DataFrame, table: Table) -> None:
 
 def _measure(session: SparkSession) -> Sequence[Row]:
     return session.sql(statement("batch_measure", view=BATCH)).collect()
-
-
-def _spans(measures: Sequence[Row]) -> list[Span]:
-    return [Span(row.topic, row.partition, row.first_offset, row.end_offset) for row in measures]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 from pyspark.sql import SparkSession
 
@@ -26,7 +26,7 @@ from retention_plan import (
 )
 from snapshots import consumed
 from statements import statement
-from table_files import Java, fields_of, partitions_of
+from table_files import Java, fields_of, partitions_of, set_properties
 from tables import Table
 
 
@@ -99,9 +99,7 @@ def _has_earlier_days(session: SparkSession, iceberg: Java, first_day: datetime)
 
 
 def _raise_retained_from(iceberg: Java, first_day: datetime) -> None:
-    text = iceberg.properties().get(RETAINED_FROM)
-    if text is not None:
-        stored = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-        if stored >= first_day:
-            return
-    iceberg.updateProperties().set(RETAINED_FROM, retained_from_text(first_day)).commit()
+    text = retained_from_text(first_day)
+    # Instants of one form are in the order of their text.
+    if (iceberg.properties().get(RETAINED_FROM) or "") < text:
+        set_properties(iceberg, {RETAINED_FROM: text})

@@ -116,7 +116,6 @@ def _settings(config: Config) -> dict[str, str]:
         "spark.scheduler.mode": "FAIR",
         "spark.cleaner.periodicGC.interval": "5min",
         "spark.sql.streaming.minBatchesToRetain": "20",
-        "spark.sql.streaming.noDataProgressEventInterval": "5000",
         # A batch plans what the one before did, and nobody reads the plans as text.
         "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.sql.ui.explainMode": "simple",

@@ -23,11 +23,15 @@ from tables import Table
 _COMMIT_PROPERTY = f"spark.sql.iceberg.snapshot-property.{CONSUMED}"
 
 
+def iceberg_table(session: SparkSession, table: Table) -> Any:
+    """Return Iceberg's own object of a table, as it is now."""
+    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
+    return spark_tables.loadIcebergTable(session._jsparkSession, table.path)
+
+
 def consumed(session: SparkSession, table: Table) -> Positions | None:
     """Return the positions of the newest snapshot that has them, None if none has."""
-    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
-    iceberg = spark_tables.loadIcebergTable(session._jsparkSession, table.path)
-    found = consuming_snapshot(iceberg)
+    found = consuming_snapshot(iceberg_table(session, table))
     return None if found is None else found[1]
 
 
@@ -62,6 +66,12 @@ def reached(session: SparkSession, table: Table, after: Positions) -> Positions:
         f" WHERE {not_consumed(after)} GROUP BY topic, partition"
     ).collect()
     return advance(after, [Span(row.topic, row.partition, 0, row.end) for row in rows])
+
+
+def taken(session: SparkSession, table: Table) -> Positions:
+    """Return how far a table is: as its commits say, or where none does, as its rows do."""
+    positions = consumed(session, table)
+    return reached(session, table, {}) if positions is None else positions
 
 
 @contextmanager

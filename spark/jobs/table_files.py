@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from compaction_plan import Field, Partition
+from snapshots import iceberg_table
 from tables import Table
 
 #: An org.apache.iceberg.Table, or another object of the JVM.
@@ -33,8 +34,7 @@ def load(session: SparkSession, table: Table) -> Java | None:
     """Return the table as it is now, None where the catalog has none of that name."""
     if not session.catalog.tableExists(table.path):
         return None
-    spark_tables = session._jvm.org.apache.iceberg.spark.Spark3Util
-    return spark_tables.loadIcebergTable(session._jsparkSession, table.path)
+    return iceberg_table(session, table)
 
 
 def set_properties(iceberg: Java, wanted: Mapping[str, str]) -> None:

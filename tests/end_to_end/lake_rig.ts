@@ -16,6 +16,7 @@ import { Outbox } from "../../actors/producer/outbox.ts";
 import { topicSpecs } from "../../actors/producer/topics.ts";
 import { registerSchemas } from "../../actors/registry/client.ts";
 import { registryActor } from "../../actors/registry/registry.ts";
+import { pythonOf } from "../../actors/spark/driver_port.ts";
 import { MaintenanceDesk } from "../../actors/spark/maintenance_desk.ts";
 import { type SparkInput, spark } from "../../actors/spark/spark.ts";
 import { catalogPath, type Lake, openLake, readLake } from "../../actors/validator/lake.ts";
@@ -189,7 +190,7 @@ function startDriver({ folder, brokers, registry_url }: Place, fault: string | n
       data_dir: folder,
       config,
       maintenance: new MaintenanceDesk(),
-      python: join(root, ".setup/python/bin/python"),
+      python: pythonOf(root),
       retention_ms: 86_400_000,
       onServing: () => {},
       log,

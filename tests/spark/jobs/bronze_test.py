@@ -7,7 +7,8 @@ them, and topics are deleted and made again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,12 +20,13 @@ from pyspark.sql import SparkSession
 from broker import Broker, Topics
 from bronze import BronzeQuery, client_options, starting_offsets
 from channel import Channel
+from checkpoints import drop_checkpoint
 from config import Config
 from decoding import decode
-from kafka_checkpoint import drop_checkpoint
 from kafka_offsets import KafkaOffsets
 from lake import NOON_US, Lake, Registry, encode, trade
 from losses import settle_losses
+from progress import Progress
 from record_schema import record_schema
 from registry import SchemaRegistry
 from tables import BRONZE_DEAD_LETTERS, BRONZE_TRADES
@@ -292,3 +294,34 @@ def test_a_query_without_topics_has_nothing_to_read(run: Run) -> None:
         BronzeQuery(run.lake.spark, run._config, run.kafka, BRONZE_DEAD_LETTERS, []).topics
         == frozenset()
     )
+
+
+def test_a_batch_after_a_time_without_any_is_told_too(run: Run, topics: Topics) -> None:
+    topics.create(run.topic)
+    topics.produce(run.topic, values(0, 1))
+    session = run.lake.spark
+    idle = "spark.sql.streaming.noDataProgressEventInterval"
+    session.conf.set(idle, "100")
+    query, said = run.query(), Said()
+    failures: list[str] = []
+    running = query.start(0.1)
+    session.conf.unset(idle)
+    progress = Progress(said, {query.name: query}, {}, lambda name, _: failures.append(name))
+    progress.watch([running])
+    running.processAllAvailable()
+    # Spark's own word on an idle query, with the number of the batch that is still to come.
+    until(lambda: running.lastProgress["batchId"] == 1)
+    topics.produce(run.topic, values(2, 3, 4))
+    until(lambda: sum(int(str(line["rows"])) for line in said.lines) >= 5)
+    running.stop()
+    until(lambda: failures != [])
+
+    assert [line["rows"] for line in said.lines if line["rows"]] == [2, 3]
+    assert failures == [query.name]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
