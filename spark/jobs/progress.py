@@ -31,6 +31,10 @@ LOOK_S = 0.5
 IDLE_S = 5
 
 
+class QueryEndedError(Exception):
+    """A query has ended by itself; the text says why."""
+
+
 @dataclass(frozen=True)
 class Follower:
     """A query of ours that takes what a Bronze query has landed."""
@@ -128,15 +132,21 @@ class Progress:
         while True:
             time.sleep(LOOK_S)
             for query in queries:
-                if not query._jsq.isActive():
-                    self._failed(query.name, str(query.exception() or "the query has ended"))
+                try:
+                    self._look(query)
+                except Exception as error:  # noqa: BLE001 - nobody else would notice that we are gone
+                    self._failed(query.name, f"{type(error).__name__}: {error}")
                     return
-                if query.name in self._bronze:
-                    self._look_at_bronze(query)
-                is_quiet = time.monotonic() - self._told.get(query.name, 0) > IDLE_S
-                # A batch that takes long is no quiet query.
-                if is_quiet and not query._jsq.status().isTriggerActive():
-                    self._report(query.name, 0, 0, self._lag_of(query.name))
+
+    def _look(self, query: StreamingQuery) -> None:
+        if not query._jsq.isActive():
+            raise QueryEndedError(str(query.exception() or "the query has ended"))
+        if query.name in self._bronze:
+            self._look_at_bronze(query)
+        is_quiet = time.monotonic() - self._told.get(query.name, 0) > IDLE_S
+        # A batch that takes long is no quiet query.
+        if is_quiet and not query._jsq.status().isTriggerActive():
+            self._report(query.name, 0, 0, self._lag_of(query.name))
 
     def _look_at_bronze(self, query: StreamingQuery) -> None:
         """Report the batches of a Bronze query that are not told yet."""
@@ -152,6 +162,9 @@ class Progress:
     def _report_batch(self, name: str, batch: Mapping[str, Any]) -> None:
         source = batch["sources"][0]
         if not source["endOffset"] or not source["latestOffset"]:
+            return
+        if source["startOffset"] == source["endOffset"]:
+            # Spark's word on an idle query has the number of the batch that is still to come.
             return
         end = read_positions(source["endOffset"])
         with self._lock:

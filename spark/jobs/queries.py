@@ -184,13 +184,19 @@ class Queries:
     def _settle_regularly(self) -> None:
         # Its commits carry positions in settings of the session, and no other's do.
         session = self._session.newSession()
+        unavailable = ""
         while True:
             time.sleep(SETTLE_S)
             with self.lock:
                 try:
                     self._refinery.settle(session)
+                    unavailable = ""
                 except (KafkaUnavailableError, RegistryUnavailableError) as error:
-                    self._channel.send("warning", reason=one_line(str(error)))
+                    reason = one_line(str(error))
+                    # Once, not at every look.
+                    if reason != unavailable:
+                        self._channel.send("warning", reason=reason)
+                    unavailable = reason
                 except Exception as error:  # noqa: BLE001 - as a failed batch of the query
                     self._failed(REFINE, f"{type(error).__name__}: {error}")
                     return
