@@ -25,6 +25,7 @@ from snapshots import consumed, reached
 from statements import statement
 from tables import BRONZE_EVENTS, SILVER_COVERAGE, SILVER_GAPS, SILVER_SESSIONS
 from time_ranges import Range
+from views import keep_view
 
 #: Temporary view of the events at hand.
 EVENTS = "events"
@@ -105,7 +106,7 @@ class Events:
         events = decode(records, "event", self._registry).selectExpr(
             "topic", "partition", "offset", "record.*"
         )
-        events.coalesce(1).localCheckpoint().createOrReplaceTempView(EVENTS)
+        keep_view(events.coalesce(1), EVENTS, eager=True)
         readable = session.table(EVENTS).where("event IS NOT NULL AND timestamp IS NOT NULL")
         self.undecodable += at.count_offsets(spans) - readable.count()
         readable.createOrReplaceTempView(EVENTS)
@@ -118,7 +119,7 @@ class Events:
             session.sql(statement("sessions_merge", view=EVENTS))
         self._boundary(SILVER_COVERAGE.name)
         coverage = session.sql(statement("coverage", view=EVENTS))
-        coverage.coalesce(1).localCheckpoint().createOrReplaceTempView(COVERAGE)
+        keep_view(coverage.coalesce(1), COVERAGE, eager=True)
         session.sql(f"INSERT OVERWRITE {SILVER_COVERAGE.path} SELECT * FROM {COVERAGE}")
         self.positions, self._waiting = after, None
         before, self.markets = self.markets, read_markets(session)

@@ -24,6 +24,7 @@ from positions import Positions
 from snapshots import recording, taken
 from statements import statement
 from tables import BRONZE_FRAMES, SILVER_FRAMES
+from views import keep_view
 
 #: Name of the query, of its folder among the checkpoints, and of its pool.
 FRAMES = "silver_frames"
@@ -113,8 +114,7 @@ class FrameRefinery:
     def _take(self, records: DataFrame, end: Positions) -> RefinedFrames:
         session = records.sparkSession
         decoded = decode(records, "frame_batch", self._registry).drop("key", "value")
-        # The plan is cut here: a batch is decoded once.
-        decoded.coalesce(1).localCheckpoint().createOrReplaceTempView(BATCH)
+        keep_view(decoded.coalesce(1), BATCH, eager=True)
         is_readable = statement("frames_readable")
         (measure,) = session.sql(
             statement("frames_measure", view=BATCH, is_readable=is_readable)

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 import gold
 from time_ranges import Range
+from views import keep_view
 
 #: Temporary view of the one-minute bars of the newest batch with trades.
 MINUTES = "minutes"
@@ -54,8 +55,7 @@ class Minutes:
             known: what was let go.
 
         """
-        query = session.sql(gold.minutes(inserted, MINUTES, ranges, known))
-        query.localCheckpoint(eager=False).createOrReplaceTempView(MINUTES)
+        keep_view(session.sql(gold.minutes(inserted, MINUTES, ranges, known)), MINUTES)
 
     def keep(self, session: SparkSession, ranges: Sequence[Range]) -> None:
         """Take the view as known: it has been computed, and the batch has come through."""

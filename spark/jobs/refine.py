@@ -42,6 +42,7 @@ from tables import (
     Table,
 )
 from time_ranges import MINUTE_US, TENTH_US, Range, days, touched_ranges
+from views import keep_view
 
 #: Temporary view of the records at hand with their outcome.
 BATCH = "batch"
@@ -222,8 +223,7 @@ class Refinery:
         decided = decided.select("*", kept_reason).withColumn(
             "reason", F.coalesce("kept_reason", "reason")
         )
-        # The plan is cut here: a batch is read and decoded once, by the job of its first reader.
-        decided.coalesce(1).localCheckpoint(eager=False).createOrReplaceTempView(BATCH)
+        keep_view(decided.coalesce(1), BATCH)
         return _measure(session)
 
     def _to_silver(self, session: SparkSession, measures: Sequence[Row]) -> None:
@@ -241,13 +241,14 @@ class Refinery:
         if not lacking:
             return
         rows = session.table(SILVER_TRADES.path).where(at.within(lacking))
-        rows.selectExpr(
+        decided = rows.selectExpr(
             "*",
             "true AS is_decided",
             "CAST(NULL AS BIGINT) AS schema_id",
             "CAST(NULL AS STRING) AS reason",
             "CAST(NULL AS STRING) AS kept_reason",
-        ).coalesce(1).localCheckpoint(eager=False).createOrReplaceTempView(BATCH)
+        )
+        keep_view(decided.coalesce(1), BATCH)
         self._to_gold(session, _measure(session))
 
     def _to_gold(self, session: SparkSession, measures: Sequence[Row]) -> None:
@@ -258,7 +259,7 @@ class Refinery:
         with recording(session, self.positions):
             if ranges:
                 query = session.sql(gold.new_trades(BATCH, touched_ranges(tenths, TENTH_US)))
-                query.localCheckpoint(eager=False).createOrReplaceTempView(INSERTED)
+                keep_view(query, INSERTED)
                 _append(session.table(INSERTED), GOLD_TRADES)
             else:
                 _append(session.table(GOLD_TRADES.path).limit(0), GOLD_TRADES)
@@ -298,7 +299,7 @@ class Refinery:
         if not ranges and not changed:
             return ()
         bars = session.sql(gold.bars(MINUTES, ranges, changed, self._events.markets))
-        bars.coalesce(1).localCheckpoint(eager=False).createOrReplaceTempView(BARS)
+        keep_view(bars.coalesce(1), BARS)
         if not changed:
             return days(ranges)
         starts = session.sql(f"SELECT DISTINCT unix_micros(window_start) FROM {BARS}").collect()

@@ -144,7 +144,7 @@ def _catalog(config: Config) -> dict[str, str]:
         f"{prefix}.type": "jdbc",
         f"{prefix}.uri": config.catalog_uri,
         f"{prefix}.warehouse": config.warehouse,
-        f"{prefix}.cache-enabled": "false",
+        f"{prefix}.cache-enabled": "true",
         f"{prefix}.jdbc.schema-version": "V1",
     }
     if config.catalog_uri.startswith("jdbc:sqlite:"):

@@ -15,6 +15,7 @@ import pytest
 
 from avro_encoding import confluent, record
 from lake import EXACT, MINUTE_US, NOON_US, SCHEMA_ID, Lake, encode, expected_bars, trade
+from minutes import MINUTES
 from record_schema import trade_schema
 from registry import RegistryUnavailableError
 from silver import REASONS
@@ -370,3 +371,14 @@ def test_any_order_and_duplication_in_any_batches_give_the_same_gold(lake: Lake)
 
     assert [row[0] for row in lake.gold_trades()] == sorted(t["message_id"] for t in trades)
     assert lake.bars() == expected_bars(trades)
+
+
+def test_what_is_carried_on_does_not_drag_along_where_it_came_from(lake: Lake) -> None:
+    refinery = lake.refinery()
+    lineages = []
+    for number in range(3):
+        lake.take([trade(number)], refinery)
+        plan = lake.spark.table(MINUTES)._jdf.queryExecution()
+        lineages.append(plan.toRdd().toDebugString().splitlines())
+
+    assert len(lineages[2]) == len(lineages[1]) < 10
