@@ -144,7 +144,9 @@ def _catalog(config: Config) -> dict[str, str]:
         f"{prefix}.type": "jdbc",
         f"{prefix}.uri": config.catalog_uri,
         f"{prefix}.warehouse": config.warehouse,
-        f"{prefix}.cache-enabled": "true",
+        # Every query has a session, and every session would have a cache of its own: what one
+        # commits the others would not see.
+        f"{prefix}.cache-enabled": "false",
         f"{prefix}.jdbc.schema-version": "V1",
     }
     if config.catalog_uri.startswith("jdbc:sqlite:"):
