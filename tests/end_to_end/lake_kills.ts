@@ -49,7 +49,7 @@ export function boundaries(): readonly string[] {
 export async function killAtBoundaries(rig: LakeRig, feed: LakeFeed): Promise<void> {
   for (const boundary of boundaries()) {
     await feed.produce();
-    await using driver = rig.startDriver(boundary);
+    await using driver = rig.startDriver({ fault: boundary });
     const late = Bun.sleep(death_ms_max).then(() => "never came there");
     const exit = await Promise.race([driver.exited, late]);
     // A driver that fails tells why, with the query's name in front.

@@ -9,7 +9,7 @@
 
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { Producer } from "@platformatic/kafka";
+import { Admin, Producer } from "@platformatic/kafka";
 import { signalGroup } from "../../actors/port/process.ts";
 import { afterOnHost } from "../../actors/port/timers.ts";
 import { Outbox } from "../../actors/producer/outbox.ts";
@@ -70,8 +70,10 @@ export async function startLakeRig(folder: string) {
     /** All that was produced. */
     sent: producer.sent,
     produce: producer.produce,
-    /** @param fault The boundary at which the driver is to kill itself. */
-    startDriver: (fault: string | null = null) => startDriver(place, fault),
+    startDriver: (options: DriverOptions = {}) => startDriver(place, options),
+    /** Has Kafka lose what a partition holds before an offset, as retention does. */
+    lose: (topic: string, partition: number, offset: number) =>
+      lose(broker.brokers, { topic, partition, offset }),
     /** As if somebody had deleted it: no query knows what it has read. */
     deleteCheckpoints: () => rmSync(join(folder, "lake/checkpoints"), { recursive: true }),
     open: () => openTables(folder),
@@ -144,13 +146,36 @@ async function openProducer(brokers: string) {
   return { sent, produce, close: async () => await producer.close() };
 }
 
+async function lose(
+  brokers: string,
+  { topic, partition, offset }: Pick<Sent, "topic" | "partition" | "offset">,
+): Promise<void> {
+  const admin = new Admin({ clientId: "test", bootstrapBrokers: [brokers] });
+  try {
+    const partitions = [{ partition, offset: BigInt(offset) }];
+    await admin.deleteRecords({ topics: [{ name: topic, partitions }] });
+  } finally {
+    await admin.close();
+  }
+}
+
+interface DriverOptions {
+  /** The boundary at which the driver is to kill itself. */
+  readonly fault?: string | null;
+  /** As `start --accept-lost-offsets`. */
+  readonly accept_lost_offsets?: boolean;
+}
+
 interface Place {
   readonly folder: string;
   readonly brokers: string;
   readonly registry_url: string;
 }
 
-function startDriver({ folder, brokers, registry_url }: Place, fault: string | null) {
+function startDriver(
+  { folder, brokers, registry_url }: Place,
+  { fault = null, accept_lost_offsets = false }: DriverOptions,
+) {
   const { log, lines } = keepingLog();
   const config = {
     bootstrap_servers: brokers,
@@ -179,7 +204,7 @@ function startDriver({ folder, brokers, registry_url }: Place, fault: string | n
     retention_frames_days: 3,
     retention_silver_days: 30,
     retention_gold_days: 0,
-    accept_lost_offsets: false,
+    accept_lost_offsets,
     fault,
   } as const;
   const driver = incarnate(

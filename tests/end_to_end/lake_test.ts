@@ -1,7 +1,7 @@
 /**
  * Goal: what Kafka holds stands in Bronze, Silver and Gold exactly: every record once, every digit,
  * every reason, every bar; also when a trade comes again, late or long afterwards, when the driver
- * is killed in the middle, and when its checkpoints are gone.
+ * is killed in the middle, when its checkpoints are gone, and when Kafka has lost records.
  * Method: one real broker, registry and driver; each scenario has markets of its own, and the whole
  * lake is compared with what was produced, row by row, by DuckDB. Bars are computed here a second
  * time, in exact integers.
@@ -189,6 +189,38 @@ test(
     driver = rig.startDriver();
     await rig.untilCaughtUp();
     expect(await rig.differences()).toEqual({});
+  },
+  test_ms,
+);
+
+test(
+  "what Kafka has lost stops the query, in one sentence, until a person accepts it",
+  async () => {
+    await driver.drain();
+    const known = rig.sent.length;
+    await rig.produce(tradesOf(killed, 1_101, 1_200));
+    const { topic, partition, offset } = rig.sent[known]!;
+    await rig.lose(topic, partition, offset + 40);
+    driver = rig.startDriver();
+    const sentence = await eventually("a word on what is lost", () => {
+      const { bronze_trades_stopped = null } = driver.report.figures;
+      return bronze_trades_stopped ?? undefined;
+    });
+    expect(sentence).toBe(
+      `${topic}/${partition} has lost its offsets from ${offset} to ${offset + 39} in Kafka: ` +
+        "`bun run start --accept-lost-offsets` goes on without them",
+    );
+    await driver.drain();
+    rig.sent.splice(known, 40);
+    driver = rig.startDriver({ accept_lost_offsets: true });
+    await rig.untilCaughtUp();
+    const { "silver.trades": trades, "gold.trades": gold } = await rig.differences();
+    expect({ trades, gold }).toEqual({ trades: undefined, gold: undefined });
+    const gap = await eventually("the loss among the gaps", async () => {
+      const gaps = await rig.rows("SELECT state, reason FROM silver.gaps WHERE reason IS NOT NULL");
+      return gaps.find(([, reason]) => String(sentence).startsWith(`${reason}:`));
+    });
+    expect(gap[0]).toBe("unfillable");
   },
   test_ms,
 );
