@@ -69,8 +69,9 @@ class Events:
         self._waiting: _Waiting | None = None
         #: Next offsets after the events that are taken.
         self.positions: Positions = consumed(session, SILVER_COVERAGE) or {}
+        self._brackets = _read_brackets(session)
         #: What is known of markets, as of these positions.
-        self.markets = read_markets(session)
+        self.markets = self._markets_in(session, SILVER_COVERAGE.path)
         #: Events that could not be decoded since the start; they stay in Bronze.
         self.undecodable = 0
 
@@ -106,38 +107,49 @@ class Events:
         events = decode(records, "event", self._registry).selectExpr(
             "topic", "partition", "offset", "record.*"
         )
-        keep_view(events.coalesce(1), EVENTS, eager=True)
-        readable = session.table(EVENTS).where("event IS NOT NULL AND timestamp IS NOT NULL")
-        self.undecodable += at.count_offsets(spans) - readable.count()
-        readable.createOrReplaceTempView(EVENTS)
+        keep_view(events.where("event IS NOT NULL AND timestamp IS NOT NULL").coalesce(1), EVENTS)
         measures = session.sql(statement("events_measure", view=EVENTS)).collect()
+        self.undecodable += at.count_offsets(spans) - sum(measure.events for measure in measures)
         self._boundary(SILVER_GAPS.name)
         if any(measure.gap_events for measure in measures):
             session.sql(statement("gaps_merge", view=EVENTS))
+            self._brackets = _read_brackets(session)
         self._boundary(SILVER_SESSIONS.name)
         if any(measure.session_events for measure in measures):
             session.sql(statement("sessions_merge", view=EVENTS))
         self._boundary(SILVER_COVERAGE.name)
         coverage = session.sql(statement("coverage", view=EVENTS))
-        keep_view(coverage.coalesce(1), COVERAGE, eager=True)
+        keep_view(coverage.coalesce(1), COVERAGE)
         session.sql(f"INSERT OVERWRITE {SILVER_COVERAGE.path} SELECT * FROM {COVERAGE}")
         self.positions, self._waiting = after, None
-        before, self.markets = self.markets, read_markets(session)
+        before, self.markets = self.markets, self._markets_in(session, COVERAGE)
         brackets = [_bracket(measure) for measure in measures if measure.gap_events]
         return changed_ranges(before, self.markets, brackets)
 
+    def _markets_in(self, session: SparkSession, coverage: str) -> Mapping[MarketKey, Market]:
+        """Return what is known of each market of a table or view like silver.coverage."""
+        rows = session.sql(statement("markets", coverage=coverage)).collect()
+        return {
+            (row.exchange, row.native_symbol): Market(
+                row.from_us,
+                row.confirmed_us,
+                (
+                    *self._brackets.get((row.exchange, row.native_symbol), ()),
+                    # A gap without a market is one of all of them.
+                    *self._brackets.get((row.exchange, None), ()),
+                ),
+            )
+            for row in rows
+        }
 
-def read_markets(session: SparkSession) -> Mapping[MarketKey, Market]:
-    """Return what silver.coverage and silver.gaps say of each market."""
-    rows = session.sql(statement("markets")).collect()
-    return {
-        (row.exchange, row.native_symbol): Market(
-            from_us=row.from_us,
-            confirmed_us=row.confirmed_us,
-            brackets=tuple((gap.from_us, gap.to_us) for gap in row.brackets),
-        )
-        for row in rows
-    }
+
+def _read_brackets(session: SparkSession) -> Mapping[tuple[str, str | None], tuple[Bracket, ...]]:
+    """Return the time brackets of the gaps that are open or unfillable."""
+    brackets: dict[tuple[str, str | None], tuple[Bracket, ...]] = {}
+    for row in session.sql(statement("brackets")).collect():
+        key = (row.exchange, row.native_symbol)
+        brackets[key] = (*brackets.get(key, ()), (row.from_us, row.to_us))
+    return brackets
 
 
 def _bracket(measure: Row) -> Bracket:

@@ -114,7 +114,7 @@ class FrameRefinery:
     def _take(self, records: DataFrame, end: Positions) -> RefinedFrames:
         session = records.sparkSession
         decoded = decode(records, "frame_batch", self._registry).drop("key", "value")
-        keep_view(decoded.coalesce(1), BATCH, eager=True)
+        keep_view(decoded.coalesce(1), BATCH)
         is_readable = statement("frames_readable")
         (measure,) = session.sql(
             statement("frames_measure", view=BATCH, is_readable=is_readable)

@@ -78,7 +78,9 @@ class Progress:
         #: Further figures of a query, repeated in each of its reports.
         self._figures: dict[str, dict[str, object]] = {}
 
-    def batch_refined(self, batch_id: int, refined: Refined, seconds: float) -> None:
+    def batch_refined(
+        self, batch_id: int, refined: Refined, seconds: float, undecodable_events: int
+    ) -> None:
         """Report a batch of the refining query, which has just come through."""
         committed_us = round(time.time() * 1e6)
         with self._lock:
@@ -94,6 +96,7 @@ class Progress:
             gold_topics=gold_topics,
             fresh_p50_s=self._freshness.percentile_s(50),
             fresh_p99_s=self._freshness.percentile_s(99),
+            undecodable_events_total=undecodable_events,
         )
 
     def batch_taken(

@@ -159,7 +159,8 @@ class Queries:
                     self._refine_failure = f"{type(error).__name__}: {error}"
                     raise
                 seconds = time.monotonic() - started
-            self._progress.batch_refined(batch_id, refined, seconds)
+            undecodable = self._refinery.undecodable_events
+            self._progress.batch_refined(batch_id, refined, seconds, undecodable)
 
         rows_max = self._config.max_offsets_per_trigger
         return (

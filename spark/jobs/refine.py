@@ -41,7 +41,7 @@ from tables import (
     SILVER_TRADES,
     Table,
 )
-from time_ranges import MINUTE_US, TENTH_US, Range, days, touched_ranges
+from time_ranges import MINUTE_US, TENTH_US, Range, count_days, days, touched_ranges
 from views import keep_view
 
 #: Temporary view of the records at hand with their outcome.
@@ -65,6 +65,9 @@ BOUNDARIES = (
     "gold.ohlcv",
     "end",
 )
+
+#: So many days that a batch touches are written anew without a look at which of them it changes.
+DAYS_MAX = 2
 
 #: All of time that the lake knows, for when it is not known what has changed.
 _ALL_TIME = (Range(0, 253_402_300_800_000_000),)
@@ -300,8 +303,10 @@ class Refinery:
             return ()
         bars = session.sql(gold.bars(MINUTES, ranges, changed, self._events.markets))
         keep_view(bars.coalesce(1), BARS)
-        if not changed:
-            return days(ranges)
+        touched_days = days((*ranges, *changed))
+        if ranges and count_days(touched_days) <= DAYS_MAX:
+            return touched_days
+        # Where much time has changed, few of its days have a bar that does.
         starts = session.sql(f"SELECT DISTINCT unix_micros(window_start) FROM {BARS}").collect()
         return days(Range(start, start + 1) for (start,) in starts)
 

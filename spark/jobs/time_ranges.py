@@ -83,6 +83,11 @@ def days(ranges: Iterable[Range]) -> tuple[Range, ...]:
     )
 
 
+def count_days(ranges: Iterable[Range]) -> int:
+    """Return how many days ranges of whole days hold."""
+    return sum((range_.end_us - range_.start_us) // DAY_US for range_ in ranges)
+
+
 def times(ranges: Iterable[Range], column: str) -> str:
     """Return the condition that a column's time lies in one of the ranges."""
     return _any(

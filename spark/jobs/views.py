@@ -9,14 +9,13 @@ from pyspark.sql import DataFrame
 _CUT_ALL = "spark.checkpoint.checkpointAllMarkedAncestors"
 
 
-def keep_view(rows: DataFrame, name: str, *, eager: bool = False) -> None:
+def keep_view(rows: DataFrame, name: str) -> None:
     """Make a temporary view whose rows are kept, and whose plan is cut off there.
 
     Args:
         rows: what the view is to hold.
         name: of the view, in the rows' session. One of that name may be what the rows come from.
-        eager: compute them now, in a job of its own.
 
     """
     rows.sparkSession.sparkContext.setLocalProperty(_CUT_ALL, "true")
-    rows.localCheckpoint(eager=eager).createOrReplaceTempView(name)
+    rows.localCheckpoint(eager=False).createOrReplaceTempView(name)

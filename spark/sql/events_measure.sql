@@ -3,6 +3,7 @@
 SELECT
   exchange,
   native_symbol,
+  count(*) AS events,
   count_if(gap_id IS NOT NULL) AS gap_events,
   count_if(event IN ('session_opened', 'session_closed')) AS session_events,
   unix_micros(min(coalesce(from_timestamp, timestamp_micros(0))) FILTER (WHERE gap_id IS NOT NULL))
