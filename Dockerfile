@@ -16,7 +16,7 @@ RUN apt-get update \
       g++ libssl-dev make maven python3-venv zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN bun main.ts setup packages kafka_client kafka_broker spark_jars pyspark duckdb \
+RUN bun main.ts setup packages kafka_client kafka_broker spark_classes duckdb \
  && rm -rf .setup/logs
 
 FROM base

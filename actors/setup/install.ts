@@ -64,6 +64,13 @@ export async function install(name: StepName, place: Place, signal: AbortSignal)
     case "notebooks":
     case "test_tools":
       return installRequirements(work, name);
+    case "spark_classes":
+      return run(work, [
+        join(work.root, ".setup/python/bin/python"),
+        "-B",
+        join(work.root, "spark/jobs/class_archive.py"),
+        join(work.root, ".setup/spark"),
+      ]);
     case "apicurio":
       return installJars(work, {
         pom: "tests/actors/registry/pom.xml",

@@ -14,6 +14,7 @@ export const step_names = [
   "spark_jars",
   "python",
   "pyspark",
+  "spark_classes",
   "duckdb",
   "notebooks",
   "test_tools",
@@ -146,6 +147,20 @@ export const steps: Readonly<Record<StepName, Step>> = {
     group: "python",
   },
   pyspark: pythonStep("pyspark", "PySpark (a download of 450 MB)", 1800),
+  spark_classes: {
+    title: "Spark's classes in one file (for quicker starts)",
+    needs: ["spark_jars", "pyspark"],
+    tools: ["java"],
+    tools_in_use: [],
+    inputs: ["spark/pom.xml", "spark/requirements.txt", "spark/jobs/class_archive.py"],
+    recipe: "class data sharing",
+    is_bound_to_node: false,
+    // Beside the jars, so that it goes when they do.
+    stamp: ".setup/spark/classes_stamp.json",
+    products: [".setup/spark/classes.jsa"],
+    disk_mib: 300,
+    group: null,
+  },
   duckdb: {
     ...pythonStep("duckdb", "DuckDB's extensions", 400),
     products: [".setup/duckdb/avro.duckdb_extension", ".setup/duckdb/iceberg.duckdb_extension"],

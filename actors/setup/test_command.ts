@@ -97,7 +97,7 @@ export function bunSuite(
   };
 }
 
-const python_steps: readonly StepName[] = ["pyspark", "spark_jars", "duckdb", "notebooks"];
+const python_steps: readonly StepName[] = ["spark_classes", "duckdb", "notebooks"];
 
 function pytestSuite(files: readonly string[]): Suite {
   return {

@@ -25,13 +25,23 @@ _CHECKPOINTS = (
 )
 
 
-def open_session(config: Config) -> SparkSession:
-    """Start the JVM and return its session. The working directory becomes `temp_dir`."""
+#: Name of the archive of classes beside the jars, see `class_archive.py`.
+CLASS_ARCHIVE = "classes.jsa"
+
+
+def open_session(config: Config, *, archive_to: Path | None = None) -> SparkSession:
+    """Start the JVM and return its session. The working directory becomes `temp_dir`.
+
+    Args:
+        config: the driver's.
+        archive_to: where the JVM is to write an archive of its classes when it ends.
+
+    """
     os.chdir(config.temp_dir)
     os.environ["TMPDIR"] = tempfile.tempdir = config.temp_dir
     os.environ["SPARK_LOCAL_DIRS"] = config.temp_dir
     os.environ["SPARK_LAUNCHER_OPTS"] = "-XX:-UsePerfData"
-    os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join(_submit_arguments(config))
+    os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join(_submit_arguments(config, archive_to))
     builder = SparkSession.builder.appName("k2")
     for name, value in _settings(config).items():
         builder = builder.config(name, value)
@@ -46,7 +56,7 @@ def jvm(session: SparkSession) -> subprocess.Popen[bytes]:
     return process
 
 
-def _submit_arguments(config: Config) -> list[str]:
+def _submit_arguments(config: Config, archive_to: Path | None) -> list[str]:
     jars = sorted(str(jar) for jar in Path(config.jars_dir).glob("*.jar"))
     if not jars:
         raise FileNotFoundError(f"There are no jars in {config.jars_dir}: run the set-up again")
@@ -62,6 +72,7 @@ def _submit_arguments(config: Config) -> list[str]:
         "-XX:+ExitOnOutOfMemoryError",
         # Without it every JVM leaves a file in the system's temporary folder.
         "-XX:-UsePerfData",
+        *_class_archive(config, archive_to),
         # Quoted, because Spark splits this text at spaces.
         f'"-Djava.io.tmpdir={config.temp_dir}"',
         f'"-Dderby.system.home={config.temp_dir}"',
@@ -78,6 +89,13 @@ def _submit_arguments(config: Config) -> list[str]:
     if not config.master.startswith("local"):
         arguments += ["--jars", ",".join(jars)]
     return [*arguments, "pyspark-shell"]
+
+
+def _class_archive(config: Config, archive_to: Path | None) -> list[str]:
+    archive = Path(config.jars_dir) / CLASS_ARCHIVE
+    if archive_to is not None:
+        return [f'"-XX:ArchiveClassesAtExit={archive_to}"']
+    return [f'"-XX:SharedArchiveFile={archive}"'] if archive.exists() else []
 
 
 def _write_properties(config: Config) -> Path:

@@ -8,10 +8,10 @@
 
 import { afterAll, beforeAll, test } from "bun:test";
 import { temporaryFolder } from "../actors/producer/rig.ts";
-import { type LakeFeed, openFeed } from "../end_to_end/lake_feed.ts";
-import { killAtBoundaries, killAtRandom, recoverExactly } from "../end_to_end/lake_kills.ts";
-import { type LakeRig, startLakeRig } from "../end_to_end/lake_rig.ts";
 import { createRandom } from "../schemas/random.ts";
+import { type LakeFeed, openFeed } from "./lake_feed.ts";
+import { killAtBoundaries, killAtRandom, recoverExactly } from "./lake_kills.ts";
+import { type LakeRig, startLakeRig } from "./lake_rig.ts";
 
 const seed = Number(process.env.LAKE_SEED ?? Date.now() % 1_000_000);
 const kills = Number(process.env.LAKE_KILLS ?? "3");
