@@ -34,6 +34,9 @@ FRAME_TRIGGERS = 5
 DEAD_LETTER_TRIGGERS = 5
 #: How often events are looked for, and taken where no trades come.
 SETTLE_S = 5
+#: The same while batch follows batch: nobody waits for a bar's completeness as for its price, and
+#: the batch that takes events is the slowest.
+BUSY_SETTLE_S = 15
 #: How often the refining query looks for what Bronze has taken in.
 REFINE_TRIGGER = "250 milliseconds"
 
@@ -186,8 +189,11 @@ class Queries:
         # Its commits carry positions in settings of the session, and no other's do.
         session = self._session.newSession()
         unavailable = ""
+        positions = self._refinery.positions
         while True:
-            time.sleep(SETTLE_S)
+            is_busy = self._refinery.positions != positions
+            positions = self._refinery.positions
+            time.sleep(BUSY_SETTLE_S if is_busy else SETTLE_S)
             with self.lock:
                 try:
                     self._refinery.settle(session)
