@@ -35,10 +35,10 @@ from tables import (
     properties,
 )
 
-NOW_MS = int(time.time() * 1000)
-NOON_MS = NOW_MS // DAY_MS * DAY_MS + DAY_MS // 2
 #: Far enough ahead that no snapshot of the test is too young to go.
-LATER_MS = NOW_MS + 2 * HOUR_MS
+LATER_MS = int(time.time() * 1000) + 2 * HOUR_MS
+#: Of the day that is then open, whatever the time of day is now.
+NOON_MS = LATER_MS // DAY_MS * DAY_MS + DAY_MS // 2
 SMALL = Compaction(open_files_max=3, settle_ms=HOUR_MS)
 
 
@@ -316,7 +316,7 @@ def test_whole_days_go_and_the_table_says_from_when_on_it_is_whole(lake: Lake) -
     for days in (0, 6, 7, 8, 9):
         land(lake, range(days * 10, days * 10 + 3), days_ago=days, table=BRONZE_DEAD_LETTERS)
 
-    (report,) = maintain(lake, BRONZE_DEAD_LETTERS, now_ms=NOW_MS).values()
+    (report,) = maintain(lake, BRONZE_DEAD_LETTERS).values()
 
     assert (report.rows_deleted, report.skipped) == (6, [])
     assert offsets_of(lake, BRONZE_DEAD_LETTERS) == [0, 1, 2, 60, 61, 62, 70, 71, 72]
@@ -328,7 +328,7 @@ def test_whole_days_go_and_the_table_says_from_when_on_it_is_whole(lake: Lake) -
     # A longer time brings nothing back, so that the table goes on to say the same.
     land(lake, range(200, 203), days_ago=30, table=BRONZE_DEAD_LETTERS)
     keep = Retention(bronze_days=20)
-    (report,) = maintain(lake, BRONZE_DEAD_LETTERS, now_ms=NOW_MS, retention=keep).values()
+    (report,) = maintain(lake, BRONZE_DEAD_LETTERS, retention=keep).values()
     assert report.rows_deleted == 3
     assert _retained_from(lake, BRONZE_DEAD_LETTERS) == _day(7)
 
@@ -363,15 +363,15 @@ def test_silver_goes_once_gold_has_it_and_a_month_after_it_came(lake: Lake) -> N
         lake.spark.sql(f"INSERT INTO {SILVER_TRADES.path} SELECT {selected}")
     take(lake, GOLD_TRADES, 3)
     take(lake, GOLD_OHLCV, 0)
-    (report,) = maintain(lake, SILVER_TRADES, now_ms=NOW_MS).values()
+    (report,) = maintain(lake, SILVER_TRADES).values()
     assert report.skipped == ["1 old rows wait for gold.trades and gold.ohlcv to take them"]
 
     take(lake, GOLD_OHLCV, 3)
-    (report,) = maintain(lake, SILVER_TRADES, now_ms=NOW_MS).values()
+    (report,) = maintain(lake, SILVER_TRADES).values()
 
     assert report.rows_deleted == 1
     assert offsets_of(lake, SILVER_TRADES) == [1, 2]
-    (report,) = maintain(lake, SILVER_TRADES, now_ms=NOW_MS).values()
+    (report,) = maintain(lake, SILVER_TRADES).values()
     assert (report.rows_deleted, report.skipped) == (0, [])
 
 
@@ -382,9 +382,9 @@ def test_files_that_nothing_names_go_once_a_day(lake: Lake) -> None:
     for stranger in strangers:
         stranger.write_text("left by a process that was killed", encoding="utf-8")
 
-    first = maintain(lake, BRONZE_TRADES, now_ms=NOW_MS, orphan_age_ms=0)
+    first = maintain(lake, BRONZE_TRADES, now_ms=int(time.time() * 1000), orphan_age_ms=0)
     assert first["bronze.trades"].orphans_removed == 0
-    later_ms = NOW_MS + DAY_MS + HOUR_MS
+    later_ms = LATER_MS + DAY_MS
     (report,) = maintain(lake, BRONZE_TRADES, now_ms=later_ms, orphan_age_ms=0).values()
     assert report.orphans_removed >= 2
     assert [stranger.exists() for stranger in strangers] == [False, False]
@@ -442,5 +442,5 @@ def _retained_from(lake: Lake, table: Table) -> str | None:
 
 
 def _day(days_ago: int) -> str:
-    day = time.gmtime((NOW_MS - days_ago * DAY_MS) / 1000)
+    day = time.gmtime((LATER_MS - days_ago * DAY_MS) / 1000)
     return time.strftime("%Y-%m-%dT00:00:00Z", day)
