@@ -25,7 +25,9 @@ from config import Config
 from decoding import decode
 from kafka_offsets import KafkaOffsets
 from lake import NOON_US, Lake, Registry, encode, trade
+from loss_events import write_loss_events
 from losses import settle_losses
+from lost_offsets import Lost
 from progress import Progress
 from record_schema import record_schema
 from registry import SchemaRegistry
@@ -217,12 +219,41 @@ def test_a_loss_stops_the_query_until_it_is_accepted_and_is_told_as_events(
         assert event.to_timestamp == event.timestamp > event.from_timestamp
 
 
-def told(run: Run) -> list:
-    """Return the events about the topic, decoded as Silver does."""
+@pytest.mark.usefixtures("topics")
+def test_lost_events_put_each_market_in_doubt_from_where_it_is_confirmed(run: Run) -> None:
+    for values_of_market in (
+        "'kraken', 'BTC/USD', 1, timestamp_seconds(1), 9, timestamp_seconds(2)",
+        "'binance', 'BTCUSDT', 1, timestamp_seconds(1), NULL, NULL",
+    ):
+        run.lake.spark.sql(f"INSERT INTO lake.silver.coverage VALUES ({values_of_market})")
+    lost = Lost(EVENTS, 0, 3, 6)
+    write_loss_events(run.lake.spark, run._config, run._registry, [(lost, {})], NOON_US)
+
+    by_market = {(event.event, event.native_symbol): event for event in told(run, key=EVENTS)}
+    assert len(by_market) == 4
+    for (_, native_symbol), event in by_market.items():
+        assert event.gap_id == f"{event.exchange}:{native_symbol}:{EVENTS}/0:3"
+        assert event.from_timestamp.timestamp() == {"BTC/USD": 2, "BTCUSDT": 1}[native_symbol]
+        assert event.to_timestamp.timestamp() * 1e6 == NOON_US
+
+
+@pytest.mark.usefixtures("topics")
+def test_lost_dead_letters_are_no_missing_trades(run: Run) -> None:
+    lost = Lost("market.crypto.dead_letters", 0, 3, 6)
+    write_loss_events(run.lake.spark, run._config, run._registry, [(lost, {})], NOON_US)
+
+    assert [(event.event, event.gap_id) for event in told(run, key=lost.topic)] == [
+        ("offsets_lost", None),
+        ("offsets_accepted", None),
+    ]
+
+
+def told(run: Run, key: str | None = None) -> list:
+    """Return the events about a topic, the run's own unless said otherwise, as Silver has them."""
     kafka = run.lake.spark.read.format("kafka").options(
         **{"kafka.bootstrap.servers": run._config.bootstrap_servers, "subscribe": EVENTS}
     )
-    records = kafka.load().where(f"CAST(key AS STRING) = '{run.topic}'").orderBy("offset")
+    records = kafka.load().where(f"CAST(key AS STRING) = '{key or run.topic}'").orderBy("offset")
     registry = Registry({EVENT_SCHEMA_ID: json.dumps(record_schema("event"))})
     return decode(records, "event", registry).selectExpr("record.*").collect()
 
