@@ -5,7 +5,7 @@
  * @module
  */
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../broker/broker.ts";
@@ -164,11 +164,27 @@ const page_bytes = 4_096;
  * as 0.
  */
 export async function processUsage(pid: number | null): Promise<ProcessUsage> {
+  const { cpu_s, rss_bytes } = await statOf(pid);
+  return { cpu_s, rss_bytes };
+}
+
+/** What all processes of a group have used: a JVM stands behind a shell or behind Python. */
+export async function groupUsage(group: number): Promise<ProcessUsage> {
+  const names = await readdir("/proc").catch(() => []);
+  const pids = names.map(Number).filter(Number.isInteger);
+  const stats = (await Promise.all(pids.map(statOf))).filter((stat) => stat.group === group);
+  return {
+    cpu_s: stats.reduce((sum, { cpu_s }) => sum + cpu_s, 0),
+    rss_bytes: stats.reduce((sum, { rss_bytes }) => sum + rss_bytes, 0),
+  };
+}
+
+async function statOf(pid: number | null): Promise<ProcessUsage & { readonly group: number }> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   // Fields after the name, which may hold anything but a closing parenthesis at its end.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [user = 0, system = 0, pages = 0] = [fields[11], fields[12], fields[21]].map((field) =>
-    Number(field ?? 0),
+  const [group = 0, user = 0, system = 0, pages = 0] = [2, 11, 12, 21].map((index) =>
+    Number(fields[index] ?? 0),
   );
-  return { cpu_s: (user + system) / ticks_per_s, rss_bytes: pages * page_bytes };
+  return { group, cpu_s: (user + system) / ticks_per_s, rss_bytes: pages * page_bytes };
 }

@@ -13,7 +13,7 @@ import { createLineSplitter } from "../port/lines.ts";
 import { FailureError } from "../settings/exit.ts";
 import { findNode, type StatusNode } from "../status/node.ts";
 import { readStatus } from "../status/status_command.ts";
-import { processUsage } from "./kafka.ts";
+import { groupUsage, processUsage } from "./kafka.ts";
 
 /** What was seen of the platform. */
 export interface Live {
@@ -137,18 +137,15 @@ function resultOf(
   };
 }
 
-/** CPU time and memory of K2 and each of its ports, by name. */
+/** CPU time and memory of K2 and of each of its ports with what it has started, by name. */
 async function usages(tree: StatusNode, pid: number) {
-  const pids = new Map([["k2", pid]]);
+  const found = new Map([["k2", await processUsage(pid)]]);
   const stack = [tree];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if (typeof node.pid === "number") pids.set(node.id, node.pid);
+    // A port leads a group of its own.
+    if (typeof node.pid === "number") found.set(node.id, await groupUsage(node.pid));
     stack.push(...node.children);
   }
-  const { jvm_pid } = sparkOf(tree).figures;
-  if (typeof jvm_pid === "number") pids.set("spark_jvm", jvm_pid);
-  const found = new Map<string, Awaited<ReturnType<typeof processUsage>>>();
-  for (const [name, id] of pids) found.set(name, await processUsage(id));
   return found;
 }
 
