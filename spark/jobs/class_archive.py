@@ -98,6 +98,8 @@ def main() -> None:
         # The JVM ends when nobody is left to tell it anything.
         process.stdin.close()  # type: ignore[union-attr]
         process.wait(END_S_MAX)
+    # A JVM that knows no archives has written none, and takes an empty one for none.
+    unfinished.touch()
     unfinished.rename(archive)
 
 

@@ -137,6 +137,9 @@ class Progress:
             for query in queries:
                 try:
                     self._look(query)
+                except QueryEndedError as error:
+                    self._failed(query.name, str(error))
+                    return
                 except Exception as error:  # noqa: BLE001 - nobody else would notice that we are gone
                     self._failed(query.name, f"{type(error).__name__}: {error}")
                     return
