@@ -231,7 +231,7 @@ Spark starts and does all that there is to do. Interrupted, the same command goe
   positionals_max: 0,
   check: ({ flags }) => void readMaintainFormat(flags),
   setup: ({ settings: { data_dir } }) =>
-    lockHolder(data_dir) === null ? ["packages", ...spark_steps] : ["packages"],
+    lockHolder(data_dir) === null ? ["packages", "spark_classes"] : ["packages"],
   load: () => import("./maintain_command.ts"),
 };
 
@@ -265,8 +265,6 @@ Opens spark/notebooks in Jupyter, reading the lake in K2_DATA_DIR.`,
   load: () => import("../actors/validator/notebook_command.ts"),
 };
 
-/** What the driver needs. */
-const spark_steps: readonly StepName[] = ["spark_jars", "pyspark", "spark_classes"];
 const embedded_steps: readonly StepName[] = ["packages", "kafka_client", "kafka_broker"];
 
 const bench: Command = {
@@ -315,7 +313,7 @@ lake: from Kafka to Bronze, Silver and Gold.
   options: { frames: text, to: text, count: text, seconds: text, rows: text, rate: text },
   positionals_max: 1,
   setup: ({ flags: { to }, positionals: [name] }) => {
-    if (name === "lake") return [...embedded_steps, ...spark_steps];
+    if (name === "lake") return [...embedded_steps, "spark_classes"];
     return to === "acknowledged" || (name === "producer" && to !== "events")
       ? embedded_steps
       : ["packages"];
@@ -456,7 +454,7 @@ function checkDirectory(options: StartOptions): void {
 
 function stepsOfStart({ flags, settings }: Invocation): readonly StepName[] {
   const steps = feedSteps(settings);
-  return flags.role === "feed" ? steps : [...steps, ...spark_steps, "duckdb"];
+  return flags.role === "feed" ? steps : [...steps, "spark_classes", "duckdb"];
 }
 
 function feedSteps(settings: Settings): readonly StepName[] {

@@ -164,8 +164,7 @@ const page_bytes = 4_096;
  * as 0.
  */
 export async function processUsage(pid: number | null): Promise<ProcessUsage> {
-  const { cpu_s, rss_bytes } = await statOf(pid);
-  return { cpu_s, rss_bytes };
+  return await statOf(pid);
 }
 
 /** What all processes of a group have used: a JVM stands behind a shell or behind Python. */

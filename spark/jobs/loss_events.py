@@ -34,14 +34,16 @@ class Subjects(Protocol):
         """Return id and text of a subject's newest schema."""
 
 
-class Missing(NamedTuple):
-    """Where trades may be missing, from a time on until now."""
+class Concern(NamedTuple):
+    """What an event about a loss speaks of."""
 
-    #: Empty where it is about no exchange's trades.
+    #: Empty where it is no single one.
     exchange: str
     #: None for all markets of the exchange.
     native_symbol: str | None
-    #: Microseconds since 1970, None where it is not known.
+    #: Of the trades that may be missing until now, None where no trade can be.
+    gap_id: str | None
+    #: From when on they may be, microseconds since 1970; None where it is not known.
     from_us: int | None
 
 
@@ -51,29 +53,29 @@ def exchange_of(topic: str) -> str:
     return parts[-1] if len(parts) > 2 and parts[-2] in ("trades", "frames") else ""
 
 
-def loss_event(event: str, lost: Lost, topic: str, missing: Missing, now_us: int) -> dict[str, str]:
+def loss_event(event: str, reason: str, concern: Concern, now_us: int) -> dict[str, object]:
     """Return what an event says, for `loss_event.sql`, as SQL literals.
 
     Args:
         event: one of `EVENTS`.
-        lost: what it is about.
-        topic: its topic's name in Bronze, empty where no trade can be missing by the loss.
-        missing: where they may be.
+        reason: what was lost, in words.
+        concern: what it speaks of.
         now_us: this instant, microseconds since 1970.
 
     """
-    exchange, native_symbol, from_us = missing
-    market = [exchange] if native_symbol is None else [exchange, native_symbol]
-    gap_id = ":".join([*market, f"{topic}/{lost.partition}", str(lost.first)])
     return {
         "event": literal(event),
-        "exchange": literal(exchange),
-        "native_symbol": "NULL" if native_symbol is None else literal(native_symbol),
-        "reason": literal(lost.reason),
-        "gap_id": literal(gap_id) if topic else "NULL",
-        "from_us": "NULL" if from_us is None else str(from_us),
-        "now_us": str(now_us),
+        "exchange": literal(concern.exchange),
+        "native_symbol": _text(concern.native_symbol),
+        "reason": literal(reason),
+        "gap_id": _text(concern.gap_id),
+        "from_us": "NULL" if concern.from_us is None else concern.from_us,
+        "now_us": now_us,
     }
+
+
+def _text(value: str | None) -> str:
+    return "NULL" if value is None else literal(value)
 
 
 def write_loss_events(
@@ -99,15 +101,9 @@ def write_loss_events(
     schema_id, schema = registry.latest(f"{config.event_topic}-value")
     rows: list[DataFrame] = []
     for lost, generations in losses:
-        topic = bronze_name(lost.topic, generations)
-        if lost.topic == config.event_topic:
-            missing = _missing_by_events(session)
-        elif ".trades." in lost.topic:
-            missing = [_missing_by_trades(session, lost, topic)]
-        else:
-            missing, topic = [Missing(exchange_of(lost.topic), None, None)], ""
-        for event, each in product(EVENTS, missing):
-            said = loss_event(event, lost, topic, each, now_us)
+        concerns = _concerns(session, config, lost, bronze_name(lost.topic, generations))
+        for event, concern in product(EVENTS, concerns):
+            said = loss_event(event, lost.reason, concern, now_us)
             record = session.sql(statement("loss_event", **said))
             body = to_avro(F.struct(*record.columns), schema)
             header = F.expr(f"X'00{schema_id:08X}'")
@@ -125,19 +121,24 @@ def write_loss_events(
     )
 
 
-def _missing_by_trades(session: SparkSession, lost: Lost, topic: str) -> Missing:
-    """Return where trades may be missing: from the newest that came through the partition."""
-    newest = statement("newest_trade", topic=literal(topic), partition=lost.partition)
-    (row,) = session.sql(newest).collect()
-    return Missing(exchange_of(lost.topic), None, row.newest_us)
-
-
-def _missing_by_events(session: SparkSession) -> list[Missing]:
-    """Return where trades may be missing of which nobody was told: from what is confirmed.
-
-    A gap is told before a confirmation passes it, so each market is known up to there.
-    """
-    markets = session.sql(statement("markets", coverage=SILVER_COVERAGE.path)).collect()
-    return [
-        Missing(row.exchange, row.native_symbol, row.confirmed_us or row.from_us) for row in markets
-    ] or [Missing("", None, None)]
+def _concerns(session: SparkSession, config: Config, lost: Lost, topic: str) -> list[Concern]:
+    """Return what is to be told of a loss, by its topic's name in Bronze."""
+    exchange = exchange_of(lost.topic)
+    where = f"{topic}/{lost.partition}:{lost.first}"
+    if lost.topic == config.event_topic:
+        # A gap is told before a confirmation passes it, so each market is known up to there.
+        markets = session.sql(statement("markets", coverage=SILVER_COVERAGE.path)).collect()
+        return [
+            Concern(
+                row.exchange,
+                row.native_symbol,
+                f"{row.exchange}:{row.native_symbol}:{where}",
+                row.confirmed_us or row.from_us,
+            )
+            for row in markets
+        ] or [Concern(exchange, None, f"{exchange}:{where}", None)]
+    if ".trades." in lost.topic:
+        newest = statement("newest_trade", topic=literal(topic), partition=lost.partition)
+        (row,) = session.sql(newest).collect()
+        return [Concern(exchange, None, f"{exchange}:{where}", row.newest_us)]
+    return [Concern(exchange, None, None, None)]

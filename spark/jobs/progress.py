@@ -31,10 +31,6 @@ LOOK_S = 0.5
 IDLE_S = 5
 
 
-class QueryEndedError(Exception):
-    """A query has ended by itself; the text says why."""
-
-
 @dataclass(frozen=True)
 class Follower:
     """A query of ours that takes what a Bronze query has landed."""
@@ -135,24 +131,25 @@ class Progress:
         while True:
             time.sleep(LOOK_S)
             for query in queries:
-                try:
-                    self._look(query)
-                except QueryEndedError as error:
-                    self._failed(query.name, str(error))
-                    return
-                except Exception as error:  # noqa: BLE001 - nobody else would notice that we are gone
-                    self._failed(query.name, f"{type(error).__name__}: {error}")
+                reason = self._look(query)
+                if reason is not None:
+                    self._failed(query.name, reason)
                     return
 
-    def _look(self, query: StreamingQuery) -> None:
-        if not query._jsq.isActive():
-            raise QueryEndedError(str(query.exception() or "the query has ended"))
-        if query.name in self._bronze:
-            self._look_at_bronze(query)
-        is_quiet = time.monotonic() - self._told.get(query.name, 0) > IDLE_S
-        # A batch that takes long is no quiet query.
-        if is_quiet and not query._jsq.status().isTriggerActive():
-            self._report(query.name, 0, 0, self._lag_of(query.name))
+    def _look(self, query: StreamingQuery) -> str | None:
+        """Report what is new of a query; return why it cannot go on, None where it does."""
+        try:
+            if not query._jsq.isActive():
+                return str(query.exception() or "the query has ended")
+            if query.name in self._bronze:
+                self._look_at_bronze(query)
+            is_quiet = time.monotonic() - self._told.get(query.name, 0) > IDLE_S
+            # A batch that takes long is no quiet query.
+            if is_quiet and not query._jsq.status().isTriggerActive():
+                self._report(query.name, 0, 0, self._lag_of(query.name))
+        except Exception as error:  # noqa: BLE001 - nobody else would notice that nobody looks
+            return f"{type(error).__name__}: {error}"
+        return None
 
     def _look_at_bronze(self, query: StreamingQuery) -> None:
         """Report the batches of a Bronze query that are not told yet."""

@@ -304,9 +304,9 @@ class Refinery:
         bars = session.sql(gold.bars(MINUTES, ranges, changed, self._events.markets))
         keep_view(bars.coalesce(1), BARS)
         touched_days = days((*ranges, *changed))
-        if ranges and count_days(touched_days) <= DAYS_MAX:
+        if not changed or (ranges and count_days(touched_days) <= DAYS_MAX):
             return touched_days
-        # Where much time has changed, few of its days have a bar that does.
+        # Where what is known of much time has changed, few of its days have a bar that does.
         starts = session.sql(f"SELECT DISTINCT unix_micros(window_start) FROM {BARS}").collect()
         return days(Range(start, start + 1) for (start,) in starts)
 

@@ -24,7 +24,6 @@ _CHECKPOINTS = (
     "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 )
 
-
 #: Name of the archive of classes beside the jars, see `class_archive.py`.
 CLASS_ARCHIVE = "classes.jsa"
 
@@ -72,8 +71,8 @@ def _submit_arguments(config: Config, archive_to: Path | None) -> list[str]:
         "-XX:+ExitOnOutOfMemoryError",
         # Without it every JVM leaves a file in the system's temporary folder.
         "-XX:-UsePerfData",
-        *_class_archive(config, archive_to),
         # Quoted, because Spark splits this text at spaces.
+        *_class_archive(config, archive_to),
         f'"-Djava.io.tmpdir={config.temp_dir}"',
         f'"-Dderby.system.home={config.temp_dir}"',
     ]

@@ -7,6 +7,7 @@
 
 import { expect } from "bun:test";
 import { resolve } from "node:path";
+import { pythonOf } from "../../actors/spark/driver_port.ts";
 import { differencesOf } from "./lake_expected.ts";
 import type { LakeFeed } from "./lake_feed.ts";
 import type { Driver, LakeRig } from "./lake_rig.ts";
@@ -39,7 +40,7 @@ function isRefining({ figures }: Driver["report"]): boolean {
 /** The names of what a batch comes before, as `refine.py` has them. */
 export function boundaries(): readonly string[] {
   const program = "import json, refine; print(json.dumps(refine.BOUNDARIES))";
-  const { stdout } = Bun.spawnSync([`${root}/.setup/python/bin/python`, "-c", program], {
+  const { stdout } = Bun.spawnSync([pythonOf(root), "-c", program], {
     env: { PYTHONPATH: `${root}/spark/jobs`, PYTHONDONTWRITEBYTECODE: "1" },
   });
   return JSON.parse(stdout.toString());

@@ -11,6 +11,7 @@ import { join, resolve } from "node:path";
 import { SimulatedClock } from "xstate";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { topicSpecs } from "../../../actors/producer/topics.ts";
+import { pythonOf } from "../../../actors/spark/driver_port.ts";
 import { MaintenanceDesk } from "../../../actors/spark/maintenance_desk.ts";
 import { type SparkConfig, type SparkInput, spark } from "../../../actors/spark/spark.ts";
 import {
@@ -141,7 +142,7 @@ test("a real driver that stands still is replaced", async () => {
     await createTopics(broker.brokers);
     let speed = 1;
     const { report, ready, exited, lines } = begin({
-      python: join(root, ".setup/python/bin/python"),
+      python: pythonOf(root),
       config: configOf(join(folder.path, "real"), broker.brokers),
       after(delay_ms, callback) {
         const timer = setTimeout(callback, delay_ms / speed);
