@@ -7,6 +7,7 @@ the table; a table of which files are replaced by its writer is locked by the ca
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -65,8 +66,10 @@ def compact(
             if size_bytes >= compaction.run_bytes_max:
                 waiting += 1
                 break
+            started = time.monotonic()
             with locked():
                 step_files, step_bytes = work.step(count)
+            time.sleep(compaction.rest_share * (time.monotonic() - started))
             files += step_files
             size_bytes += step_bytes
             if step_files == 0:
@@ -89,8 +92,7 @@ class _Work:
         """Return how many files the next step takes, 0 for none."""
         self.iceberg.refresh()
         sizes = file_sizes(self.iceberg, self._condition())
-        bytes_max = self.compaction.step_bytes_max
-        return files_to_rewrite(sizes, self.compaction, closed=self.closed, bytes_max=bytes_max)
+        return files_to_rewrite(sizes, self.compaction, closed=self.closed)
 
     def step(self, files: int) -> tuple[int, int]:
         """Join so many files; return how many were joined, and their bytes."""
@@ -98,7 +100,7 @@ class _Work:
         actions = self.session._jvm.org.apache.iceberg.spark.actions.SparkActions
         action = actions.get(self.session._jsparkSession).rewriteDataFiles(self.iceberg)
         action = action.binPack().filter(self._condition())
-        options = rewrite_options(files, self.compaction, closed=self.closed)
+        options = rewrite_options(files, self.compaction)
         for name, value in options.items():
             action = action.option(name, value)
         result = action.execute()

@@ -1,9 +1,10 @@
 """Which partitions are worth rewriting, and into how large files.
 
 Readers open every file, so many small ones cost them time; each rewrite costs us the same bytes
-again. Hence two targets. A partition whose period is over and that nothing has touched for a while
-gets large files, once. One that still grows is only touched when it has many files, and gets files
-of a size that is then left alone, so that no byte of a day is rewritten at every run. Pure.
+again. So a partition that still grows is only touched when it has many files, one whose period is
+over and that nothing has touched for a while as soon as two fit together, and a file that is large
+enough is left alone. The target is small for Iceberg: joining one file is one task, which takes a
+core from the queries for as long as it runs. Pure.
 """
 
 from __future__ import annotations
@@ -23,16 +24,15 @@ LARGE_SHARE = 0.75
 class Compaction:
     """How files are to be."""
 
-    closed_bytes: int = 128 * MIB
-    open_bytes: int = 16 * MIB
+    target_bytes: int = 32 * MIB
     #: An open partition with more small files than this is compacted.
     open_files_max: int = 50
     #: A partition that something has been written to within this time is still open.
     settle_ms: int = HOUR_MS
-    #: One step rewrites about so much, in one task, so that a core stays free.
-    step_bytes_max: int = 128 * MIB
     #: One run rewrites about so much in all tables together; what is left waits for the next one.
     run_bytes_max: int = 256 * MIB
+    #: How long to rest after each step, in parts of the time that it took.
+    rest_share: float = 0
 
 
 @dataclass(frozen=True)
@@ -85,34 +85,31 @@ def may_need_rewrite(partition: Partition, compaction: Compaction, *, closed: bo
     """Return whether a look at the single files is worth it."""
     if not closed:
         return partition.files > compaction.open_files_max
-    return partition.files > -(-partition.size_bytes // compaction.closed_bytes)
+    return partition.files > -(-partition.size_bytes // compaction.target_bytes)
 
 
-def files_to_rewrite(
-    sizes: Sequence[int], compaction: Compaction, *, closed: bool, bytes_max: int
-) -> int:
+def files_to_rewrite(sizes: Sequence[int], compaction: Compaction, *, closed: bool) -> int:
     """Return how many of a partition's small files the next step takes; 0: none needs it.
 
     Args:
         sizes: the bytes of each file of the partition.
         compaction: how files are to be.
         closed: whether nothing more is expected in it.
-        bytes_max: how much may be rewritten; two files at least are.
 
     """
-    target = compaction.closed_bytes if closed else compaction.open_bytes
+    target = compaction.target_bytes
     small = sorted(size for size in sizes if size < LARGE_SHARE * target)
     enough = 2 if closed else compaction.open_files_max + 1
     # Two that do not fit together stay as they are.
     if len(small) < enough or small[0] + small[1] > target:
         return 0
     average = max(1, sum(small) // len(small))
-    return max(2, min(len(small), bytes_max // average))
+    return max(2, min(len(small), target // average))
 
 
-def rewrite_options(files: int, compaction: Compaction, *, closed: bool) -> dict[str, str]:
+def rewrite_options(files: int, compaction: Compaction) -> dict[str, str]:
     """Return Iceberg's options for one step."""
-    target = compaction.closed_bytes if closed else compaction.open_bytes
+    target = compaction.target_bytes
     return {
         "target-file-size-bytes": str(target),
         "min-file-size-bytes": str(int(LARGE_SHARE * target)),

@@ -25,6 +25,8 @@ from table_files import load, set_properties
 from tables import TABLES, properties
 
 POOL = "maintenance"
+#: Joining files computes all the time that it takes; so it gets a core for a third of the time.
+REST_SHARE = 2
 
 
 class Maintainer:
@@ -47,7 +49,9 @@ class Maintainer:
     ) -> None:
         self._session = session
         self._channel = channel
-        self._maintenance = Maintenance(session, config.checkpoint_dir, limits_of(config), locked)
+        limits = limits_of(config)
+        gentle = replace(limits, compaction=replace(limits.compaction, rest_share=REST_SHARE))
+        self._maintenance = Maintenance(session, config.checkpoint_dir, gentle, locked)
         self._pause_s = config.maintenance_minutes * 60 or None
         self._asked = threading.Event()
 

@@ -133,7 +133,7 @@ class Maintenance:
         report.rewritten_bytes = compacted.rewritten_bytes
         if compacted.waiting > 0:
             report.skipped.append(
-                f"{compacted.waiting} partitions wait for the next run to join their files"
+                f"partitions that wait for the next run to join their files: {compacted.waiting}"
             )
         expire(
             iceberg,

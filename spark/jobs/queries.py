@@ -29,9 +29,9 @@ from tables import BRONZE_DEAD_LETTERS, BRONZE_EVENTS, BRONZE_FRAMES, BRONZE_TRA
 
 #: Triggers of Bronze's queries, in trades' triggers. Nobody waits for dead letters and frames, and
 #: confirmations come every five seconds; a longer trigger leaves the machine free.
-EVENT_TRIGGERS = 2
-FRAME_TRIGGERS = 5
-DEAD_LETTER_TRIGGERS = 5
+EVENT_TRIGGERS = 4
+FRAME_TRIGGERS = 15
+DEAD_LETTER_TRIGGERS = 15
 #: How often events are looked for, and taken where no trades come.
 SETTLE_S = 5
 #: The same while batch follows batch: nobody waits for a bar's completeness as for its price, and

@@ -132,12 +132,12 @@ def test_a_run_does_a_bounded_amount_and_the_next_one_the_rest(lake: Lake) -> No
     for days in (2, 3):
         for number in range(4):
             land(lake, range(days * 10 + number, days * 10 + number + 1), days_ago=days)
-    bounded = Compaction(step_bytes_max=1, run_bytes_max=1)
+    bounded = Compaction(run_bytes_max=1)
 
     (report,) = maintain(lake, BRONZE_TRADES, compaction=bounded).values()
 
-    assert report.rewritten_files == 2
-    assert report.skipped == ["2 partitions wait for the next run to join their files"]
+    assert report.rewritten_files == 4
+    assert report.skipped == ["partitions that wait for the next run to join their files: 1"]
     (report,) = maintain(lake, BRONZE_TRADES).values()
     assert (report.after.files, report.skipped) == (2, [])
 
