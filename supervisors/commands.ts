@@ -125,9 +125,10 @@ const validate: Command = {
   summary: "check the lake with DuckDB",
   usage: `bun run validate [--since 2h|all] [--format table|json]
 
-Recomputes and reconciles Bronze, Silver and Gold with DuckDB. Exits 1 when a check is violated.
+Recomputes and reconciles Bronze, Silver and Gold with DuckDB, and finds every trade of Gold again
+in the frames that the exchanges sent. Exits 1 when a check is violated.
   --since    all (default), or a duration such as 30m, 2h or 7d: what is looked at begins with the
-             UTC day in which it began
+             UTC hour in which it began
   --format   table (default) or json`,
   options: { since: text, format: text },
   positionals_max: 0,
@@ -274,6 +275,7 @@ const bench: Command = {
 bun run bench feed [--to trade|acknowledged] [--seconds n]
 bun run bench producer [--to throughput|latency|outage|events] [--seconds n]
 bun run bench lake [--to backlog|live] [--rows n] [--rate n] [--seconds n]
+bun run bench checks [--rows n]
 
 Each takes several turns in one run, its floor beside it, and prints the middle one. floor_ratio is
 the floor's CPU time as a share of what the platform took for the same; NaN where there is none.
@@ -309,10 +311,15 @@ lake: from Kafka to Bronze, Silver and Gold.
                   fresh Gold is and whether its lag stays flat; both without it
   --rows n        of the backlog (default 200000)
   --rate n        trades a second, live (1000)
-  --seconds n     how long it is measured, live, after a minute to warm up (300)`,
+  --seconds n     how long it is measured, live, after two minutes to warm up (300)
+
+checks: all checks, and a question about an hour, over a lake that the platform has filled with the
+simulator's trades. checks_s: all but those that read frames, frames_s: those
+  --rows n        trades in Gold, at least (1000000)`,
   options: { frames: text, to: text, count: text, seconds: text, rows: text, rate: text },
   positionals_max: 1,
   setup: ({ flags: { to }, positionals: [name] }) => {
+    if (name === "checks") return [...embedded_steps, "spark_classes", "duckdb"];
     if (name === "lake") return [...embedded_steps, "spark_classes"];
     return to === "acknowledged" || (name === "producer" && to !== "events")
       ? embedded_steps

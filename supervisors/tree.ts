@@ -22,6 +22,7 @@ import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simu
 import { pythonOf } from "../actors/spark/driver_port.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
+import { type ValidatorInput, validateCommand, validator } from "../actors/validator/validator.ts";
 import {
   dead_letters_topic,
   events_topic,
@@ -258,8 +259,35 @@ function lake(ground: Ground): ChildSpec {
         start_ms_max: spark_start_ms_max,
         shutdown_ms: shutdown.spark_ms,
       },
+      ...(settings.validation_minutes === 0 ? [] : [checks(ground)]),
     ],
   });
+}
+
+function checks({ root, log, settings, effects }: Ground): ChildSpec {
+  const { data_dir, catalog_uri, validation_minutes } = settings;
+  return {
+    id: "validator",
+    system_id: "validator",
+    kind: "worker",
+    logic: validator,
+    input: (incarnation): ValidatorInput => ({
+      incarnation,
+      data_dir,
+      command: validateCommand(root),
+      environment: {
+        K2_DATA_DIR: data_dir,
+        ...(catalog_uri === null ? {} : { K2_CATALOG_URI: catalog_uri }),
+      },
+      pause_ms: validation_minutes * 60_000,
+      log,
+      now_ms: () => effects.now_us() / 1_000,
+      after: effects.after,
+    }),
+    restart: "permanent",
+    start_ms_max: 10_000,
+    shutdown_ms: shutdown.short_ms,
+  };
 }
 
 /** The driver's configuration, as the settings want it. */

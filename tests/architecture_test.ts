@@ -30,6 +30,7 @@ const further: Readonly<Record<string, readonly string[]>> = {
   "actors/producer": ["actors/port"],
   "actors/broker": ["actors/port"],
   "actors/spark": ["actors/port"],
+  "actors/validator": ["actors/port"],
   "actors/simulator": ["actors/port"],
   // Whether the holder of a data directory's lock still lives is a question about a process.
   "actors/settings": ["actors/port"],
@@ -45,6 +46,7 @@ const further: Readonly<Record<string, readonly string[]>> = {
     "actors/broker",
     "actors/registry",
     "actors/status",
+    "actors/validator",
   ],
 };
 
@@ -61,7 +63,9 @@ const impure: Readonly<Record<string, string>> = {
   "actors/bench/kafka_floor.ts": "a process",
   "actors/bench/lake_backlog.ts": "clock, files, timers",
   "actors/bench/lake_bench.ts": "prints",
-  "actors/bench/lake_live.ts": "clock, files, a process",
+  "actors/bench/checks_bench.ts": "clock, files, memory, prints",
+  "actors/bench/lake_live.ts": "clock, files",
+  "actors/bench/platform_run.ts": "a process, HTTP, timers",
   "actors/bench/live_feed.ts": "clock, randomness",
   "actors/bench/measure.ts": "clock, memory",
   "actors/bench/producer_bench.ts": "clock, memory, timers, prints",
@@ -114,6 +118,7 @@ const impure: Readonly<Record<string, string>> = {
   "actors/validator/query.ts": "DuckDB",
   "actors/validator/query_command.ts": "prints",
   "actors/validator/validate_command.ts": "clock, prints",
+  "actors/validator/validator.ts": "a process",
   "actors/validator/values.ts": "DuckDB's types",
   "supervisors/backfill_command.ts": "clock, prints",
   "supervisors/commands.ts": "the clock",

@@ -1,8 +1,8 @@
 /**
  * `bench normalize [--frames FILE] [--to trade|record] [--count n]`: how fast raw frames become
  * trades or encoded records, as a share of the floor of the same machine, measured in one run.
- * `bench feed` is the same from the sockets on, `bench producer` from the encoded record on, and
- * `bench lake` from Kafka on; `feed_bench.ts`, `producer_bench.ts` and `lake_bench.ts` have them.
+ * `bench feed` is the same from the sockets on, `bench producer` from the encoded record on,
+ * `bench lake` from Kafka on, and `bench checks` on the lake; each has a file of its name.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { exchanges } from "../exchanges/mod.ts";
 import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit.ts";
 import type { Flags, Invocation } from "../settings/invocation.ts";
 import { type BenchFrame, exchangeOf } from "./bench_frame.ts";
+import { benchChecks } from "./checks_bench.ts";
 import { benchFeed } from "./feed_bench.ts";
 import { benchLake } from "./lake_bench.ts";
 import { measure } from "./measure.ts";
@@ -35,6 +36,7 @@ const benches: Readonly<Record<string, Bench>> = {
   feed: { flags: ["to", "seconds"], run: benchFeed },
   producer: { flags: ["to", "seconds"], run: benchProducer },
   lake: { flags: ["to", "rows", "rate", "seconds"], run: benchLake },
+  checks: { flags: ["rows"], run: benchChecks },
 };
 
 /** Runs the bench that the first argument names. */

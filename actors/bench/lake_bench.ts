@@ -7,15 +7,15 @@
  */
 
 import { exit_codes, UsageError } from "../settings/exit.ts";
-import type { Flags, Invocation } from "../settings/invocation.ts";
+import type { Invocation } from "../settings/invocation.ts";
 import { readSeconds } from "../settings/seconds.ts";
+import { readNumber } from "./bench_number.ts";
 import { measureBacklog } from "./lake_backlog.ts";
 import { measureLive } from "./lake_live.ts";
 
 const rows_default = 200_000;
 const rate_default = 1_000;
 const seconds_default = 300;
-const numbers_max = 10_000_000;
 
 /** Runs the bench; its last line is the result. */
 export async function benchLake(invocation: Invocation): Promise<number> {
@@ -41,13 +41,4 @@ export async function benchLake(invocation: Invocation): Promise<number> {
   const line = Object.entries(figures).map(([name, value]) => `${name}=${value}`);
   await Bun.write(Bun.stdout, `${line.join(" ")}\n`);
   return exit_codes.done;
-}
-
-/** An integer above zero, or null where the flag is absent. */
-function readNumber(flags: Flags, name: string): number | null {
-  const value = flags[name];
-  if (value === undefined) return null;
-  const number = /^\d{1,8}$/.test(String(value)) ? Number(value) : 0;
-  if (number >= 1 && number <= numbers_max) return number;
-  throw new UsageError(`--${name} is "${value}": it must be an integer from 1 to ${numbers_max}`);
 }

@@ -9,11 +9,16 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Figures } from "../messages.ts";
-import { createLineSplitter } from "../port/lines.ts";
 import { FailureError } from "../settings/exit.ts";
-import { findNode, type StatusNode } from "../status/node.ts";
-import { readStatus } from "../status/status_command.ts";
+import type { StatusNode } from "../status/node.ts";
 import { groupUsage, processUsage } from "./kafka.ts";
+import {
+  firstBatch,
+  numberIn,
+  type RunningPlatform,
+  sparkFigures,
+  usePlatform,
+} from "./platform_run.ts";
 
 /** What was seen of the platform. */
 export interface Live {
@@ -41,65 +46,31 @@ interface Look {
   readonly figures: Readonly<Figures>;
 }
 
-const start_ms_max = 180_000;
 /** The first batches are slow, while compilers warm up. */
-const warm_up_ms = 60_000;
+const warm_up_ms = 120_000;
 const look_ms = 1_000;
-const stop_ms_max = 40_000;
 
 /** Starts the platform in a folder of its own, measures it, and ends it. */
 export async function measureLive(options: LiveOptions): Promise<Live> {
   const { root, rate } = options;
   const data_dir = join(tmpdir(), `k2-bench-live-${process.pid}`);
-  const start = ["--no-env-file", "main.ts", "start", "--simulate", "--rate", String(rate)];
-  const child = Bun.spawn([process.execPath, ...start], {
-    cwd: root,
-    env: { ...withoutSettings(process.env), K2_DATA_DIR: data_dir, K2_STATUS_PORT: "0" },
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-  });
-  const address = addressIn(child.stderr);
   try {
-    return await measureAt(await withDeadline(address, "show its status page"), child.pid, options);
+    return await usePlatform({ root, rate, data_dir }, (platform) => measureAt(platform, options));
   } finally {
-    child.kill("SIGTERM");
-    await Promise.race([child.exited, Bun.sleep(stop_ms_max)]);
-    child.kill("SIGKILL");
     await rm(data_dir, { recursive: true, force: true });
   }
 }
 
-/** What is measured has the default settings. */
-function withoutSettings(environment: Readonly<Record<string, string | undefined>>) {
-  const kept = Object.entries(environment).filter(([name]) => !name.startsWith("K2_"));
-  return Object.fromEntries(kept);
-}
-
-/** The address of the status page, once the platform's log says it; reads the log to its end. */
-function addressIn(log: ReadableStream<Uint8Array>): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const lines = createLineSplitter((line) => {
-    const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
-    if (found !== undefined) resolve(found);
-  });
-  (async () => {
-    for await (const chunk of log) lines.push(chunk);
-    reject(new FailureError("Cannot measure: the platform ended"));
-  })().catch(reject);
-  return promise;
-}
-
-async function measureAt(url: string, pid: number, options: LiveOptions): Promise<Live> {
+async function measureAt({ url, pid }: RunningPlatform, options: LiveOptions): Promise<Live> {
   const { tell, rate, seconds } = options;
   const looks: Look[] = [];
-  const begun = await withDeadline(firstBatch(url), "refine its first batch");
+  const begun = await firstBatch(url);
   tell(`Gold has its first trades; measured from ${warm_up_ms / 1_000} s later`);
   await Bun.sleep(warm_up_ms);
   const before = await usages(begun, pid);
   const started_ms = performance.now();
   while (performance.now() - started_ms < seconds * 1_000) {
-    looks.push({ at_ms: performance.now(), figures: sparkOf(await treeAt(url)).figures });
+    looks.push({ at_ms: performance.now(), figures: await sparkFigures(url) });
     await Bun.sleep(look_ms);
   }
   const after = await usages(begun, pid);
@@ -149,43 +120,6 @@ async function usages(tree: StatusNode, pid: number) {
   return found;
 }
 
-/** The tree, once the refining query has taken trades. */
-async function firstBatch(url: string): Promise<StatusNode> {
-  for (;;) {
-    const tree = await treeAt(url).catch(() => null);
-    if (tree !== null && numberIn(findSpark(tree)?.figures ?? {}, "refine_rows_total") > 0) {
-      return tree;
-    }
-    await Bun.sleep(look_ms);
-  }
-}
-
-async function treeAt(url: string): Promise<StatusNode> {
-  return (await readStatus(`${url}/status`)).tree;
-}
-
-function findSpark(tree: StatusNode): StatusNode | undefined {
-  return findNode(tree, ({ id, kind }) => id === "spark" && kind === "port");
-}
-
-function sparkOf(tree: StatusNode): StatusNode {
-  const node = findSpark(tree);
-  if (node === undefined) throw new FailureError("Cannot measure: the platform has no lake");
-  return node;
-}
-
 function averageOf(looks: readonly Look[], name: string): number {
   return looks.reduce((sum, { figures }) => sum + numberIn(figures, name), 0) / looks.length;
-}
-
-function numberIn(figures: Readonly<Figures>, name: string): number {
-  const value = figures[name];
-  return typeof value === "number" ? value : Number.NaN;
-}
-
-async function withDeadline<T>(promise: Promise<T>, what: string): Promise<T> {
-  const deadline = Bun.sleep(start_ms_max).then(() => {
-    throw new FailureError(`Cannot measure: the platform did not ${what}`);
-  });
-  return await Promise.race([promise, deadline]);
 }

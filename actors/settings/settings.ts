@@ -84,6 +84,8 @@ export interface Settings {
   /** Between two runs of maintenance; 0: only by command. */
   readonly maintenance_minutes: number;
   readonly snapshot_hours_min: number;
+  /** Between two runs of the checks; 0: only by command. */
+  readonly validation_minutes: number;
   readonly retention: RetentionSettings;
   readonly flush_count: number;
   readonly flush_ms: number;
@@ -129,6 +131,7 @@ export function readSettings(
     trigger_seconds: read.integer("K2_TRIGGER_SECONDS", { min: 1, max: 3600 }) ?? 2,
     maintenance_minutes: read.integer("K2_MAINTENANCE_MINUTES", { min: 0, max: 1440 }) ?? 5,
     snapshot_hours_min: read.integer("K2_SNAPSHOT_HOURS_MIN", { min: 1, max: 8760 }) ?? 1,
+    validation_minutes: read.integer("K2_VALIDATION_MINUTES", { min: 0, max: 1440 }) ?? 10,
     retention: readRetention(environment),
     flush_count: read.integer("K2_FLUSH_COUNT", { min: 1, max: 10_000 }) ?? 500,
     flush_ms: read.integer("K2_FLUSH_MS", { min: 0, max: 10_000 }) ?? 2,

@@ -69,6 +69,11 @@ const rules: readonly Rule[] = [
     appliesTo: ({ id }) => id === "spark",
     judge: judgeSpark,
   },
+  {
+    name: "validation",
+    appliesTo: ({ id, kind }) => kind === "worker" && id === "validator",
+    judge: judgeValidator,
+  },
 ];
 
 /**
@@ -229,6 +234,20 @@ function judgeProgress(figures: StatusNode["figures"], now_ms: number): Verdict 
   const { maintenance_error: error } = figures;
   if (typeof error !== "string") return { status: "pass", reason };
   return { status: "warn", reason: `${reason}, but is not kept in order: ${error}` };
+}
+
+/** What the lake lacks does not end the platform's service. */
+function judgeValidator({ figures: { error, violated, warned, checks } }: StatusNode): Verdict {
+  if (typeof violated === "string") {
+    return {
+      status: "warn",
+      reason: `the lake does not hold: ${violated}; see \`bun run validate\``,
+    };
+  }
+  if (typeof error === "string") return { status: "warn", reason: `did not check: ${error}` };
+  if (typeof checks !== "number") return { status: "pass", reason: "has not checked yet" };
+  const warning = typeof warned === "string" ? `, with a warning: ${warned}` : "";
+  return { status: "pass", reason: `${checks} checks hold${warning}` };
 }
 
 function numberOf(figure: unknown): number {

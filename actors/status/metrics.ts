@@ -31,6 +31,7 @@ const backfiller = /\/exchanges\/(?<exchange>[^/]+)\/backfiller$/;
 const continuity = /\/feed\/continuity$/;
 const producer = /\/producer\/producer$/;
 const spark = /\/lake\/spark$/;
+const validator = /\/lake\/validator$/;
 
 /** Every figure that is a metric. A figure that is missing, or not a number, gives no sample. */
 export const figure_metrics: readonly FigureMetric[] = [
@@ -103,6 +104,9 @@ export const figure_metrics: readonly FigureMetric[] = [
     spark,
     /^(?<table>[a-z]+\.[a-z]+)_metadata_bytes$/,
   ),
+  gauge("k2_validation_violations", "Latest run", validator, /^(?<check>.+)_violations$/),
+  gauge("k2_validation_seconds", "The latest run", validator, /^seconds$/),
+  gauge("k2_validation_valid_timestamp_seconds", "When all held", validator, /^valid_at_s$/),
   gauge("k2_lake_maintenance_seconds", "The latest run", spark, /^maintenance_seconds$/),
   gauge("k2_lake_lag_seconds", "Behind Kafka", spark, /^(?<query>.+)_lag_s$/),
   gauge(

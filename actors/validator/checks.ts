@@ -16,6 +16,8 @@ import { rowAsJson } from "./values.ts";
 
 /** What all checks share, run before them. */
 const prepare_file = "prepare.sql";
+/** What cuts trades out of frames. */
+const cutting_file = "cutting.sql";
 const samples_max = 5;
 /** Where all rows begin; -infinity would do, but DuckDB cannot subtract it from a time. */
 const beginning = "0001-01-01T00:00:00Z";
@@ -31,11 +33,39 @@ interface ChecksOptions {
 
 /** Every check, in the order of their file names. */
 export function loadChecks(root: string): readonly Check[] {
-  const folder = join(root, "spark", "checks");
+  return sqlFiles(root)
+    .filter(({ name }) => name !== prepare_file && name !== cutting_file)
+    .map(({ name, sql }) => parseCheck(name, sql));
+}
+
+/** Makes `told.trades`, which is what the frames of `checked.frames` tell. */
+export function toldStatements(root: string): readonly string[] {
+  const told = sqlFiles(root, "told").map(({ name, sql }) => ({
+    sql,
+    exchange: name.replace(".sql", ""),
+  }));
+  const views = told.map(
+    ({ exchange, sql }) =>
+      `CREATE VIEW told.${exchange} AS SELECT ${quoted(exchange)} AS exchange, * FROM (${sql})`,
+  );
+  const all = told.map(({ exchange }) => `SELECT * FROM told.${exchange}`).join(" UNION ALL ");
+  return [readShared(root, cutting_file), ...views, `CREATE VIEW told.trades AS ${all}`];
+}
+
+function readShared(root: string, file: string): string {
+  return readFileSync(join(checksFolder(root), file), "utf8");
+}
+
+function sqlFiles(root: string, ...inner: readonly string[]) {
+  const folder = join(checksFolder(root), ...inner);
   return readdirSync(folder)
-    .filter((file) => file.endsWith(".sql") && file !== prepare_file)
+    .filter((name) => name.endsWith(".sql"))
     .sort()
-    .map((file) => parseCheck(file, readFileSync(join(folder, file), "utf8")));
+    .map((name) => ({ name, sql: readFileSync(join(folder, name), "utf8") }));
+}
+
+function checksFolder(root: string): string {
+  return join(root, "spark", "checks");
 }
 
 /** Runs every check once and says what each came to. */
@@ -55,7 +85,6 @@ export async function runChecks(options: ChecksOptions): Promise<readonly Outcom
 
 async function openPinned(options: ChecksOptions): Promise<Lake> {
   const { pins, now_ms, root } = options;
-  const shared = readFileSync(join(root, "spark", "checks", prepare_file), "utf8");
   return await openLake({
     root,
     data_dir: options.data_dir,
@@ -67,7 +96,7 @@ async function openPinned(options: ChecksOptions): Promise<Lake> {
       ...Object.entries(pins.bounds).map(([name, since_ms]) => setSince(name, since_ms)),
       `SET VARIABLE now = ${quoted(new Date(now_ms).toISOString())}::TIMESTAMPTZ`,
     ],
-    after: [shared],
+    after: [readShared(root, prepare_file), ...toldStatements(root)],
   });
 }
 

@@ -1,12 +1,13 @@
 /**
- * `notebook`: Jupyter on spark/notebooks, ready to read the lake. It listens on the loopback
- * interface only, with Jupyter's own token, and keeps all that it writes under the data directory;
- * only a notebook that the user saves is written where it stands.
+ * `notebook`: Jupyter on spark/notebooks, ready to read the lake. Notebooks are stored as text,
+ * each paired with an `.ipynb` beside it that git ignores: the command brings both to the same
+ * state, and Jupyter saves to both. It listens on the loopback interface only, with Jupyter's own
+ * token, and keeps all else that it writes under the data directory.
  *
  * @module
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { exit_codes, FailureError } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
@@ -23,11 +24,14 @@ export async function run(invocation: Invocation): Promise<number> {
         "run 'bun run start' and wait for its first bars, or set K2_DATA_DIR",
     );
   }
+  const cwd = join(root, "spark", "notebooks");
+  const env = { ...environment, ...jupyterEnvironment(root, settings.data_dir) };
+  await pairNotebooks(root, { cwd, env });
   const jupyter = Bun.spawn(
     [...jupyterCommand(root, { has_browser: flags["no-browser"] !== true })],
     {
-      cwd: join(root, "spark", "notebooks"),
-      env: { ...environment, ...jupyterEnvironment(root, settings.data_dir) },
+      cwd,
+      env,
       stdin: "inherit",
       // stdout is for results, and Jupyter has none.
       stdout: process.stderr.fd,
@@ -50,13 +54,36 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
+/** Makes the missing `.ipynb`, and gives the older one of each pair the cells of the newer one. */
+async function pairNotebooks(
+  root: string,
+  where: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>> },
+): Promise<void> {
+  const names = readdirSync(where.cwd).filter((name) => name.endsWith(".py"));
+  const child = Bun.spawn([pythonIn(root), "-m", "jupytext", "--quiet", "--sync", ...names], {
+    cwd: where.cwd,
+    env: { ...where.env },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const stderr = await child.stderr.text();
+  if ((await child.exited) === 0) return;
+  const reason = stderr.trim().split("\n").at(-1) ?? "";
+  throw new FailureError(`The notebooks in ${where.cwd} could not be opened: ${reason}`);
+}
+
+function pythonIn(root: string): string {
+  return join(root, ".setup", "python", "bin", "python");
+}
+
 /** The program and its arguments. */
 export function jupyterCommand(
   root: string,
   options: { readonly has_browser: boolean },
 ): readonly string[] {
   return [
-    join(root, ".setup", "python", "bin", "python"),
+    pythonIn(root),
     "-m",
     "jupyterlab",
     "gold_tour.ipynb",

@@ -1,8 +1,9 @@
 /**
- * Which state of each table a validation compares. gold.ohlcv is taken as it is; gold.trades at the
- * snapshot with the same consumed positions; Silver and Bronze are append only, so theirs is the
- * newest, read only up to those positions. Whatever Spark commits meanwhile stays out of sight, and
- * a lake that is being written gives no false alarm.
+ * Which state of each table a validation compares. gold.ohlcv is taken as it is; gold.trades, and
+ * what Silver makes of events, at the snapshots with the same consumed positions; the rest of
+ * Silver and Bronze is append only, so it is the newest, of trades only up to those positions.
+ * Whatever Spark commits meanwhile stays out of sight, and a lake that is being written gives no
+ * false alarm.
  *
  * @module
  */
@@ -12,19 +13,29 @@ import { type Bounds, boundsOf } from "./bounds.ts";
 import { type LakeTable, tableNamed, type View } from "./lake.ts";
 import { consumedPositions, type Positions, snapshotConsuming } from "./table_metadata.ts";
 
-/** Tables that a validation compares. */
-const compared_tables = [
-  "bronze.trades",
-  "bronze.dead_letters",
-  "silver.trades",
-  "silver.quarantine",
-  "silver.gaps",
-  "gold.trades",
-  "gold.ohlcv",
-] as const;
+/** How the state of a table is chosen that a validation compares. */
+type Choice =
+  /** The newest one. */
+  | "newest"
+  /** The newest one, and of it what Gold has consumed. */
+  | "consumed"
+  /** The one that has consumed what gold.ohlcv has. */
+  | "as_bars";
 
-/** Tables that have no positions of trades. */
-const unbounded_tables: readonly string[] = ["bronze.dead_letters", "silver.gaps", "gold.ohlcv"];
+const choices: Readonly<Record<string, Choice>> = {
+  "bronze.trades": "consumed",
+  "bronze.frames": "newest",
+  "bronze.events": "newest",
+  "bronze.dead_letters": "newest",
+  "silver.trades": "consumed",
+  "silver.quarantine": "consumed",
+  "silver.frames": "newest",
+  "silver.gaps": "as_bars",
+  "silver.sessions": "as_bars",
+  "silver.coverage": "as_bars",
+  "gold.trades": "as_bars",
+  "gold.ohlcv": "newest",
+};
 
 /** One state of every compared table, as views to read it by. */
 export interface Pins {
@@ -48,12 +59,13 @@ const consumed_rows = `JOIN bounds.positions AS p
 export function pinTables(tables: readonly LakeTable[], since_ms: number | null): Pins {
   const ohlcv = tableNamed(tables, "gold.ohlcv");
   const positions = consumedPositions(ohlcv.metadata) ?? {};
-  const views = compared_tables.map((name): View => {
+  const views = Object.entries(choices).map(([name, choice]): View => {
     const table = tableNamed(tables, name);
-    if (name === "gold.trades") return { table, snapshot_id: goldTradesAt(table, positions) };
+    if (choice === "as_bars") return { table, snapshot_id: snapshotAt(table, positions) };
     const snapshot_id = table.metadata.snapshots[0]?.snapshot_id ?? null;
-    const is_bounded = !unbounded_tables.includes(name);
-    return is_bounded ? { table, snapshot_id, only: consumed_rows } : { table, snapshot_id };
+    return choice === "consumed"
+      ? { table, snapshot_id, only: consumed_rows }
+      : { table, snapshot_id };
   });
   return {
     views,
@@ -65,13 +77,13 @@ export function pinTables(tables: readonly LakeTable[], since_ms: number | null)
   };
 }
 
-function goldTradesAt(table: LakeTable, positions: Positions): string | null {
+function snapshotAt(table: LakeTable, positions: Positions): string | null {
   const snapshot = snapshotConsuming(table.metadata, positions);
   if (snapshot !== null) return snapshot.snapshot_id;
-  const has_consumed = Object.keys(positions).length > 0;
-  if (!has_consumed || table.metadata.snapshots.length === 0) return null;
+  // Nothing had been written to it then.
+  if (!table.metadata.has_expired) return null;
   throw new FailureError(
-    "gold.trades has no snapshot left at the positions of gold.ohlcv, so they cannot be " +
+    `${table.name} has no snapshot left at the positions of gold.ohlcv, so they cannot be ` +
       "compared: wait for the next commit of a running platform",
   );
 }

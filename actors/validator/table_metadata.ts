@@ -32,6 +32,8 @@ export interface TableMetadata {
   readonly retained_from_ms: number | null;
   /** The current snapshot and its ancestors, newest first; empty for a table never written to. */
   readonly snapshots: readonly Snapshot[];
+  /** Whether earlier ones have expired. */
+  readonly has_expired: boolean;
 }
 
 /** The key under which Spark writes the consumed positions into a snapshot's summary. */
@@ -72,7 +74,8 @@ export function parseTableMetadata(text: string): TableMetadata {
     id = found.parent;
   }
   const retained_from_ms = retainedFrom(record(table.properties ?? {}, "properties"));
-  return { location: string(table.location, "location"), retained_from_ms, snapshots };
+  const location = string(table.location, "location");
+  return { location, retained_from_ms, snapshots, has_expired: typeof id === "string" };
 }
 
 /** The newest snapshot committed at or before a time, or null where the table was still empty. */

@@ -7,11 +7,11 @@
 import { UsageError } from "../settings/exit.ts";
 import { readDurationMs, readInstantMs } from "../settings/time.ts";
 
-const day_ms = 86_400_000;
+const hour_ms = 3_600_000;
 
 /**
- * When the day (UTC) began in which `--since` lies, or null for `all`. A whole day, because the
- * longest bar is one: checks then never see a bar without all of its trades.
+ * When the hour (UTC) began in which `--since` lies, or null for `all`. Bars whose window begins
+ * earlier are not looked at, because not all of their trades are.
  *
  * @param since `all`, or a duration such as `2h`.
  * @returns Milliseconds since 1970.
@@ -24,7 +24,7 @@ export function parseSince(since: string, now_ms: number): number | null {
       `--since is "${since}": it must be all, or a duration above zero such as 30m, 2h or 7d`,
     );
   }
-  return Math.max(0, Math.floor((now_ms - duration_ms) / day_ms) * day_ms);
+  return Math.max(0, Math.floor((now_ms - duration_ms) / hour_ms) * hour_ms);
 }
 
 /**

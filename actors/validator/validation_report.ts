@@ -31,6 +31,7 @@ export function validationAsJson(validation: Validation): string {
     bronze_since: sinceText(bounds.bronze_ms),
     silver_since: sinceText(bounds.silver_ms),
     gold_since: sinceText(bounds.gold_ms),
+    frames_since: sinceText(bounds.frames_ms),
     consumed: validation.positions,
     checks: outcomes.map(({ check, samples, ...outcome }) => ({
       name: check.name,
@@ -81,8 +82,10 @@ function sinceText(since_ms: number | null): string {
 }
 
 /** A line for each layer of which earlier days are not kept: there is nothing to check them by. */
-function expiredText({ since_ms, bounds: { bronze_ms, silver_ms, gold_ms } }: Validation): string {
+function expiredText({ since_ms, bounds }: Validation): string {
+  const { bronze_ms, silver_ms, gold_ms, frames_ms } = bounds;
   const layers = [
+    ["Frames", frames_ms, gold_ms],
     ["Bronze", bronze_ms, silver_ms],
     ["Silver", silver_ms, gold_ms],
     ["Gold", gold_ms, since_ms],

@@ -9,4 +9,4 @@ SELECT
   stored.exchange, stored.native_symbol, stored."interval", stored.window_start,
   stored.trade_count, computed.trade_count AS recounted
 FROM recomputed.pairs
-WHERE stored.trade_count IS DISTINCT FROM computed.trade_count
+WHERE stored.trade_count IS DISTINCT FROM computed.trade_count AND NOT is_unsummed

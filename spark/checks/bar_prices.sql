@@ -16,4 +16,6 @@ SELECT
     last_trade_id: computed.last_trade_id
   } AS recomputed
 FROM recomputed.pairs
-WHERE bar IS DISTINCT FROM recomputed AND coalesce(is_in_order(stored), true)
+WHERE bar IS DISTINCT FROM recomputed
+  AND NOT is_unsummed
+  AND coalesce(is_in_order(stored), true)

@@ -8,5 +8,8 @@ SELECT
   stored.volume, computed.volume AS recomputed_volume,
   stored.quote_volume, computed.quote_volume AS recomputed_quote_volume
 FROM recomputed.pairs
-WHERE stored.volume IS DISTINCT FROM computed.volume
-  OR stored.quote_volume IS DISTINCT FROM computed.quote_volume
+WHERE NOT is_unsummed
+  AND (
+    stored.volume IS DISTINCT FROM computed.volume
+    OR stored.quote_volume IS DISTINCT FROM computed.quote_volume
+  )

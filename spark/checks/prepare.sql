@@ -3,10 +3,11 @@
 -- DuckDB computes everything here from the trades themselves and shares no line with Spark. It sees
 -- bronze.*, silver.* and gold.* as they were when gold.ohlcv was last committed: gold.trades at the
 -- same consumed positions, Bronze and Silver up to them. The caller gives:
---   getvariable('gold_since'), 'silver_since', 'bronze_since'
---                          TIMESTAMPTZ of the start of a day, year 1 for all: checks that look at
+--   getvariable('gold_since'), 'silver_since', 'bronze_since', 'frames_since'
+--                          TIMESTAMPTZ of the start of an hour, year 1 for all: checks that look at
 --                          Gold alone begin at the first, those of Silver, or of Silver and Gold, at
---                          the second, those of Bronze, or of Bronze and Silver, at the third
+--                          the second, those of Bronze, or of Bronze and Silver, at the third, those
+--                          of frames, or of frames and Gold, at the fourth
 --   getvariable('now')     TIMESTAMPTZ
 --   bounds.positions       (topic, partition, next_offset): what Gold has consumed
 
@@ -83,6 +84,12 @@ SELECT t.* FROM bronze.trades AS t
 JOIN bounds.offsets AS o ON t.topic = o.topic AND t.partition = o.partition
 WHERE t."offset" >= o.from_offset;
 
+CREATE VIEW checked.bronze_frames AS
+SELECT * FROM bronze.frames WHERE kafka_timestamp >= getvariable('frames_since');
+
+CREATE VIEW checked.bronze_events AS
+SELECT * FROM bronze.events WHERE kafka_timestamp >= getvariable('bronze_since');
+
 CREATE VIEW checked.bronze_dead_letters AS
 SELECT * FROM bronze.dead_letters WHERE kafka_timestamp >= getvariable('bronze_since');
 
@@ -101,15 +108,47 @@ SELECT * FROM gold.trades WHERE timestamp >= getvariable('gold_since');
 CREATE VIEW checked.gold_trades_with_silver AS
 SELECT * FROM gold.trades WHERE timestamp >= getvariable('silver_since');
 
+-- Those of which the frame is still kept.
+CREATE VIEW checked.gold_trades_with_frame AS
+SELECT * FROM gold.trades
+WHERE ingestion_timestamp >= getvariable('frames_since')
+  AND timestamp >= getvariable('gold_since');
+
+-- What reached us: a frame that is no JSON is a dead letter, and tells nothing.
+CREATE VIEW checked.frames AS
+SELECT * FROM silver.frames
+WHERE direction = 'RECEIVED' AND received_us >= getvariable('frames_since') AND json_valid(frame);
+
+-- Those of which it is missing, though a later one of its connection is there, or any that is five
+-- minutes younger.
+CREATE VIEW checked.gold_trades_without_frame AS
+WITH frames AS (
+  SELECT connection_id, frame_sequence, kafka_timestamp FROM silver.frames
+  WHERE received_us >= getvariable('frames_since')
+)
+SELECT
+  g.exchange, g.native_symbol, g.trade_id, g.price, g.quantity, g.side, g.timestamp,
+  g.connection_id, g.frame_sequence,
+  coalesce(s.state = 'closed', false) AS is_closed
+FROM checked.gold_trades_with_frame AS g
+ANTI JOIN frames AS f
+  ON g.connection_id = f.connection_id AND g.frame_sequence = f.frame_sequence
+LEFT JOIN silver.sessions AS s ON g.connection_id = s.connection_id
+LEFT JOIN (
+  SELECT connection_id, max(frame_sequence) AS frame_sequence FROM frames GROUP BY ALL
+) AS newest ON g.connection_id = newest.connection_id
+WHERE g.frame_sequence < newest.frame_sequence
+  OR g.kafka_timestamp < (SELECT max(kafka_timestamp) FROM frames) - INTERVAL 5 MINUTE;
+
 CREATE VIEW checked.gold_ohlcv AS
 SELECT * FROM gold.ohlcv WHERE window_start >= getvariable('gold_since');
 
--- Lengths of the windows.
-CREATE TABLE bounds.intervals (name VARCHAR, seconds BIGINT);
+-- Lengths of the windows, and the next smaller ones.
+CREATE TABLE bounds.intervals (name VARCHAR, seconds BIGINT, smaller VARCHAR);
 
 INSERT INTO bounds.intervals
-VALUES ('1m', 60), ('5m', 300), ('15m', 900), ('30m', 1800), ('1h', 3600), ('4h', 14400),
-  ('1d', 86400);
+VALUES ('1m', 60, NULL), ('5m', 300, '1m'), ('15m', 900, '5m'), ('30m', 1800, '15m'),
+  ('1h', 3600, '30m'), ('4h', 14400, '1h'), ('1d', 86400, '4h');
 
 -- Every bar, computed from the trades. A trade that stands twice in Gold counts once here: that
 -- fault has its own check.
@@ -158,15 +197,55 @@ SELECT
   arg_min(m.first_trade_id, m.first_position) AS first_trade_id,
   arg_max(m.last_trade_id, m.last_position) AS last_trade_id
 FROM recomputed.minutes AS m, bounds.intervals AS i
+-- Of what begins earlier not all trades are here.
+WHERE m.start_s // i.seconds * i.seconds >= epoch(getvariable('gold_since'))
 GROUP BY ALL;
 
--- Each bar of Gold beside its recomputation, where both exist; `bar_set` reports the others.
+-- Larger bars, computed from the stored bars of the next smaller interval.
+CREATE TABLE recomputed.sums AS
+SELECT
+  s.exchange, s.native_symbol,
+  i.name AS "interval",
+  make_timestamptz(
+    epoch_us(s.window_start) // (i.seconds * 1000000) * (i.seconds * 1000000)
+  ) AS window_start,
+  arg_min(s.open, s.window_start) AS open,
+  max(s.high) AS high,
+  min(s.low) AS low,
+  arg_max(s.close, s.window_start) AS close,
+  CASE WHEN count(s.volume) = count(*)
+    THEN joined_sum(sum(trunc(s.volume)), sum(s.volume % 1)) END AS volume,
+  CASE WHEN count(s.quote_volume) = count(*)
+    THEN joined_sum(sum(trunc(s.quote_volume)), sum(s.quote_volume % 1)) END AS quote_volume,
+  sum(s.trade_count)::BIGINT AS trade_count
+FROM checked.gold_ohlcv AS s
+JOIN bounds.intervals AS i ON i.smaller = s."interval"
+WHERE epoch_us(s.window_start) // (i.seconds * 1000000) * i.seconds
+  >= epoch(getvariable('gold_since'))
+GROUP BY ALL;
+
+-- What adds up from bar to bar.
+CREATE MACRO figures(bar) AS {
+  open: bar.open, high: bar.high, low: bar.low, close: bar.close, volume: bar.volume,
+  quote_volume: bar.quote_volume, trade_count: bar.trade_count
+};
+
+-- Each bar of Gold beside its recomputation, where both exist; `bar_set` reports the others. A bar
+-- that its trades contradict, and the smaller bars as well, is reported by bar_sums.
 CREATE VIEW recomputed.pairs AS
-SELECT g AS stored, r AS computed
+SELECT
+  g AS stored,
+  r AS computed,
+  s.window_start IS NOT NULL
+    AND figures(s) IS DISTINCT FROM figures(g)
+    AND figures(s) IS NOT DISTINCT FROM figures(r) AS is_unsummed
 FROM checked.gold_ohlcv AS g
 JOIN recomputed.bars AS r
   ON g.exchange = r.exchange AND g.native_symbol = r.native_symbol
-  AND g."interval" = r."interval" AND g.window_start = r.window_start;
+  AND g."interval" = r."interval" AND g.window_start = r.window_start
+LEFT JOIN recomputed.sums AS s
+  ON g.exchange = s.exchange AND g.native_symbol = s.native_symbol
+  AND g."interval" = s."interval" AND g.window_start = s.window_start;
 
 -- A bar whose own figures contradict each other: reported by bar_order, and by no other check of
 -- the same figures.

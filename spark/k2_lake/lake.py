@@ -26,10 +26,19 @@ _DATA_DIR = ".k2"
 _MEMORY_LIMIT = "1GB"
 _THREADS = 2
 _BUSY_TIMEOUT_S = 15
+#: Where a snapshot's summary says what it has consumed.
+_CONSUMED = "k2.consumed"
 
 
 class LakeError(Exception):
     """There is no lake, or it cannot be read. The text says what to do."""
+
+
+@dataclass(frozen=True)
+class _Commit:
+    committed_ms: int
+    #: By topic and partition the first offset that is not consumed.
+    positions: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -40,10 +49,14 @@ class _Table:
     metadata: str
     #: None: no row was ever written.
     snapshot_id: int | None
+    commits: tuple[_Commit, ...]
 
 
 def connect(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBPyConnection:
     """Return a connection with a view for every table of the lake, such as `gold.ohlcv`.
+
+    The table `k2.commits` says when Spark committed to a table, and how far it had come: `table`,
+    `committed_at`, `topic`, `partition`, `next_offset`, of the snapshots that the table still has.
 
     While a platform runs, connect again after some minutes: it keeps old metadata for no longer.
 
@@ -69,6 +82,7 @@ def connect(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBPyCo
     for extension in ("avro", "iceberg"):
         connection.execute(f"LOAD {_text(str(_extension(extension)))}")
     connection.execute("SET TimeZone = 'UTC'")
+    _add_commits(connection, tables)
     for table in tables:
         schema, name = _identifier(table.namespace), _identifier(table.name)
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -125,7 +139,31 @@ def _read_table(namespace: str, name: str, location: str) -> _Table:
             " files, so connect again, and if it stays, restore the lake"
         ) from error
     current = metadata.get("current-snapshot-id")
-    return _Table(namespace, name, path, None if current in (None, -1) else int(current))
+    commits = tuple(
+        _Commit(snapshot["timestamp-ms"], json.loads(snapshot["summary"][_CONSUMED]))
+        for snapshot in metadata.get("snapshots", ())
+        if _CONSUMED in snapshot.get("summary", {})
+    )
+    return _Table(namespace, name, path, None if current in (None, -1) else int(current), commits)
+
+
+def _add_commits(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
+    connection.execute("CREATE SCHEMA k2")
+    connection.execute(
+        'CREATE TABLE k2.commits ("table" VARCHAR, committed_at TIMESTAMPTZ, topic VARCHAR,'
+        ' "partition" INTEGER, next_offset BIGINT)'
+    )
+    rows = [
+        f"({_text(f'{table.namespace}.{table.name}')},"
+        f" make_timestamptz({commit.committed_ms * 1000}),"
+        f" {_text(topic)}, {int(partition)}, {next_offset})"
+        for table in tables
+        for commit in table.commits
+        for topic, partitions in commit.positions.items()
+        for partition, next_offset in partitions.items()
+    ]
+    if rows:
+        connection.execute(f"INSERT INTO k2.commits VALUES {', '.join(rows)}")
 
 
 def _rows(table: _Table) -> str:

@@ -6,7 +6,7 @@ wrong in the same way. Only the types that K2's records need.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ def confluent(schema_id: int, body: bytes) -> bytes:
 
 def record(schema: Mapping[str, Any], values: Mapping[str, Any]) -> bytes:
     """Encode a record of the schema."""
-    return _record(schema, values, {})
+    return _record(schema, values, dict(_names(schema)))
 
 
 def decimal_bytes(value: str | Decimal, scale: int = SCALE) -> bytes:
@@ -33,12 +33,25 @@ def decimal_bytes(value: str | Decimal, scale: int = SCALE) -> bytes:
     return unscaled.to_bytes((unscaled.bit_length() + 8) // 8, "big", signed=True)
 
 
-def _record(schema: Mapping[str, Any], values: Mapping[str, Any], named: dict[str, Any]) -> bytes:
-    named[schema["name"]] = schema
+def _names(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Find the types that have a name, wherever they are defined: a value may not come by there."""
+    if isinstance(schema, list):
+        for branch in schema:
+            yield from _names(branch)
+    elif isinstance(schema, Mapping):
+        if "name" in schema and isinstance(schema["type"], str):
+            yield schema["name"], schema
+        for part in (schema["type"], schema.get("items"), schema.get("fields")):
+            yield from _names(part)
+
+
+def _record(
+    schema: Mapping[str, Any], values: Mapping[str, Any], named: Mapping[str, Any]
+) -> bytes:
     return b"".join(_value(f["type"], values[f["name"]], named) for f in schema["fields"])
 
 
-def _value(of: Any, value: Any, named: dict[str, Any]) -> bytes:
+def _value(of: Any, value: Any, named: Mapping[str, Any]) -> bytes:
     if isinstance(of, list):
         kinds = [_is_null(branch) == (value is None) for branch in of]
         place = kinds.index(True)

@@ -37,7 +37,8 @@ def test_every_table_is_there_by_its_name(whole: duckdb.DuckDBPyConnection) -> N
     query = "SELECT table_schema || '.' || table_name FROM information_schema.tables ORDER BY 1"
     assert [name for (name,) in whole.execute(query).fetchall()] == [
         *("bronze.dead_letters", "bronze.events", "bronze.frames", "bronze.trades"),
-        *("gold.ohlcv", "gold.trades", "silver.coverage", "silver.frames", "silver.gaps"),
+        *("gold.ohlcv", "gold.trades", "k2.commits"),
+        *("silver.coverage", "silver.frames", "silver.gaps"),
         *("silver.quarantine", "silver.sessions", "silver.trades"),
     ]
 
@@ -52,6 +53,14 @@ def test_decimals_and_times_are_exact(whole: duckdb.DuckDBPyConnection) -> None:
     assert product == price * quantity == Decimal("0.999999999999999999")
     assert timestamp_us == 1_787_745_603_000_000
     assert timestamp.isoformat() == "2026-08-26T12:00:03+00:00"
+
+
+def test_commits_say_when_gold_had_come_how_far(whole: duckdb.DuckDBPyConnection) -> None:
+    query = (
+        'SELECT "partition", max(next_offset), min(committed_at) > now() - INTERVAL 1 HOUR'
+        " FROM k2.commits WHERE \"table\" = 'gold.trades' GROUP BY ALL ORDER BY ALL"
+    )
+    assert whole.execute(query).fetchall() == [(0, 1044, True), (1, 20, True)]
 
 
 def test_a_connection_stays_at_its_snapshot(lakes: Path, tmp_path: Path) -> None:

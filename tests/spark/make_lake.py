@@ -12,6 +12,7 @@ been planted and its catalog copied, the tables are rolled back.
     whole         every batch done, and Bronze a record ahead
     retained      the same, with earlier rows of Bronze and Silver no longer kept
     <check>.<n>   with a fault that the check of that name is for
+    digit         with one digit of one price in Gold changed
 """
 
 from __future__ import annotations
@@ -21,21 +22,32 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from config import Config
-from lake import MINUTE_US, NOON_US, Lake, encode, trade
+from lake import MINUTE_US, NOON_US, Lake, encode, event, trade
 from session import open_session
-from tables import BRONZE_DEAD_LETTERS, GOLD_OHLCV, SILVER_GAPS, TABLES, definitions
+from statements import literal
+from tables import (
+    BRONZE_DEAD_LETTERS,
+    BRONZE_FRAMES,
+    GOLD_OHLCV,
+    SILVER_FRAMES,
+    TABLES,
+    definitions,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_US = 1440 * MINUTE_US
 
 #: The trade that is told twice, by the stream and by a backfill.
 TOLD_TWICE = "binance:BTCUSDT:115"
+KRAKEN = "kraken:BTC/USD"
+BINANCE = "binance:BTCUSDT"
 #: A trade in the middle of its minute, which gives no bar its open, high, low or close.
 AMONG_OTHERS = "kraken:BTC/USD:133"
 EPSILON = "CAST(0.000000000000000001 AS DECIMAL(38,18))"
@@ -57,6 +69,7 @@ def trades_of(numbers: Iterable[int], start_us: int = NOON_US) -> list[dict[str,
                 price=f"{59_990 + number * 7 % 31}.{number % 100:02d}",
                 quantity=f"0.{number % 97 + 1:05d}",
                 timestamp=timestamp + 123_456,
+                connection_id="binance-1",
             )
         )
     return trades
@@ -70,6 +83,7 @@ def large_trades() -> list[dict[str, Any]]:
         "symbol": "SHIB/BTC",
         "base_asset": "SHIB",
         "quote_asset": "BTC",
+        "connection_id": "binance-2",
     }
     sizes = {
         1: ("0.000000000000000001", "90000000000000000000"),
@@ -93,17 +107,25 @@ def build(spark: SparkSession, folder: Path) -> Lake:
     _copy(spark, folder / "empty")
 
     lake = Lake(spark)
-    lake.take(trades_of(range(1, 40), NOON_US - DAY_US))
-    lake.take([*trades_of(range(40, 500)), *large_trades()])
+    earlier = trades_of(range(1, 40), NOON_US - DAY_US)
+    middle = [*trades_of(range(40, 500)), *large_trades()]
+    lake.take(earlier)
+    lake.take(middle)
     first = trades_of([115])[1]
     again = {
         **first,
         "source": "BACKFILL",
         "timestamp": first["timestamp"] + 1,
+        "ingestion_timestamp": first["ingestion_timestamp"] + 1,
         "connection_id": "binance-rest-1",
     }
-    rows = lake.land([encode(again), b"not a trade", *map(encode, trades_of(range(500, 520)))])
-    rows += lake.land(map(encode, trades_of(range(520, 530))), partition=1)
+    last = trades_of(range(500, 520))
+    aside = trades_of(range(520, 530))
+    _take_events(lake)
+    _insert_frames(spark, [*earlier, *middle, again, *last, *aside])
+    lake.land([b"0", b"1", b"2"], topic="frames", table=BRONZE_FRAMES)
+    rows = lake.land([encode(again), b"not a trade", *map(encode, last)])
+    rows += lake.land(map(encode, aside), partition=1)
     _land_dead_letters(spark)
     refinery = lake.refinery(lambda table: _copy(spark, folder / f"before_{table}"))
     refinery.refine(lake.batch(rows))
@@ -149,6 +171,12 @@ def faults() -> Mapping[str, tuple[str, ...]]:
         "exchange = 'kraken' AND interval = '5m'"
         " AND window_start = TIMESTAMP '2026-08-26 12:00:00Z'"
     )
+    minute = bar.replace("5m", "1m")
+    frames = "lake.silver.frames"
+    gaps = "UPDATE lake.silver.gaps SET"
+    its_frame = f"connection_id = 'kraken-1' AND frame_sequence = {AMONG_OTHERS.split(':')[2]}"
+    absent_id = _frame_of(trade(0, frame_sequence=900))
+    kraken_gap, binance_gap = f"gap_id = '{KRAKEN}:0'", f"gap_id = '{BINANCE}:0'"
     twice = f"message_id = '{TOLD_TWICE}' AND source = 'BACKFILL'"
     silver = "UPDATE lake.silver.trades SET"
     gold = "UPDATE lake.gold.trades SET"
@@ -163,6 +191,7 @@ def faults() -> Mapping[str, tuple[str, ...]]:
             "DELETE FROM lake.bronze.trades WHERE CAST(value AS STRING) = 'not a trade'",
             "DELETE FROM lake.silver.quarantine WHERE true",
         ),
+        "bronze_offsets.3": ("DELETE FROM lake.bronze.frames WHERE offset = 1",),
         "silver_conservation.1": ("DELETE FROM lake.silver.quarantine WHERE true",),
         "silver_conservation.2": (
             f"INSERT INTO lake.silver.trades SELECT * FROM lake.silver.trades WHERE {twice}",
@@ -180,20 +209,43 @@ def faults() -> Mapping[str, tuple[str, ...]]:
         "gold_completeness.1": (
             f"{silver} message_id = 'binance:BTCUSDT:9000', trade_id = '9000' WHERE {twice}",
         ),
-        "gold_origin.1": (f"{gold} price = price + {EPSILON} WHERE {one}",),
-        "gold_origin.2": (f"{gold} side = IF(side = 'BUY', 'SELL', 'BUY') WHERE {one}",),
+        "gold_origin.1": (f"{gold} symbol = 'XBT/USD' WHERE {one}",),
+        "gold_origin.2": (f"{gold} base_asset = 'XBT' WHERE {one}",),
+        "digit": (f"{gold} price = price + {EPSILON} WHERE {one}",),
+        "gold_ids.1": (
+            "UPDATE lake.silver.coverage SET confirmed_id = 600 WHERE exchange = 'kraken'",
+        ),
+        "gold_ids.2": (f"{gaps} absent = NULL WHERE {kraken_gap}",),
+        "gold_frames.1": (
+            f"UPDATE {frames} SET frame = replace(frame, '\"qty\":0', '\"qty\":1')"
+            f" WHERE {its_frame}",
+        ),
+        "gold_frames.2": (f"INSERT INTO {frames} VALUES {absent_id}",),
+        "gold_frames.3": (f"DELETE FROM {frames} WHERE {its_frame}",),
+        "frame_lost.1": (
+            f"DELETE FROM {frames} WHERE connection_id = 'binance-2' AND frame_sequence = 2",
+        ),
+        "clock_skew.1": (
+            f"{gold} ingestion_timestamp = timestamp - INTERVAL 1 SECOND WHERE exchange = 'kraken'",
+        ),
         "gold_partitions.1": (f"{gold} exchange_hour = exchange_hour + 1 WHERE {one}",),
         "bar_windows.1": (_insert_bar(bar, "window_start + INTERVAL 1 SECOND"),),
         "bar_windows.2": (f"{bars} window_end = window_end + INTERVAL 1 MINUTE WHERE {bar}",),
         "bar_windows.3": (_insert_bar(bar, "window_start"),),
         "bar_set.1": (f"DELETE FROM lake.gold.ohlcv WHERE {bar}",),
         "bar_set.2": (_insert_bar(bar, "window_start - INTERVAL 5 MINUTE"),),
-        "bar_counts.1": (f"{bars} trade_count = trade_count + 1 WHERE {bar}",),
-        "bar_prices.1": (f"{bars} open = open + {EPSILON} WHERE {bar}",),
+        "bar_counts.1": (f"{bars} trade_count = trade_count + 1 WHERE {minute}",),
+        "bar_prices.1": (f"{bars} open = open + {EPSILON} WHERE {minute}",),
         "bar_prices.2": (f"{bars} last_trade_id = '1' WHERE {bar}",),
         "bar_order.1": (f"{bars} high = low - {EPSILON} WHERE {bar}",),
-        "bar_volumes.1": (f"{bars} volume = volume + {EPSILON} WHERE {bar}",),
-        "bar_volumes.2": (f"{bars} quote_volume = quote_volume - {EPSILON} WHERE {bar}",),
+        "bar_volumes.1": (f"{bars} volume = volume + {EPSILON} WHERE {minute}",),
+        "bar_volumes.2": (f"{bars} quote_volume = quote_volume - {EPSILON} WHERE {minute}",),
+        "bar_sums.1": (f"{bars} volume = volume + {EPSILON} WHERE {bar}",),
+        "bar_sums.2": (f"{bars} trade_count = trade_count - 1 WHERE {bar}",),
+        "bar_completeness.1": (f"{bars} is_complete = NOT is_complete WHERE {bar}",),
+        "bar_completeness.2": (
+            f"UPDATE lake.silver.gaps SET state = 'filled' WHERE {binance_gap}",
+        ),
         "bar_vwap.1": (f"{bars} vwap = vwap + {EPSILON} WHERE {bar}",),
     }
 
@@ -220,18 +272,98 @@ def _insert_bar(where: str, window_start: str) -> str:
 
 
 def _land_dead_letters(spark: SparkSession) -> None:
+    # Kafka had lost what is between them, and a person has accepted it: see the events.
     spark.sql(
         f"INSERT INTO {BRONZE_DEAD_LETTERS.path} SELECT 'market.crypto.dead_letters', 0, offset,"
         f" timestamp_micros({NOON_US}), NULL, X'00' FROM VALUES (0), (1), (7) AS held(offset)"
     )
-    # Kafka had lost what is between them, and a person has accepted it.
-    values = {
-        "gap_id": "':market.crypto.dead_letters/0:2'",
-        "exchange": "''",
-        "state": "'unfillable'",
+
+
+def _take_events(lake: Lake) -> None:
+    """Cover both markets from id 0, which neither has, and confirm them up to 499."""
+    binance = {"exchange": "binance", "native_symbol": "BTCUSDT"}
+    nothing = {"exchange": "binance", "native_symbol": None}
+    at_us = NOON_US + 350_000_000
+    id_0 = [{"from_id": 0, "to_id": 0}]
+    gap = {"from_id": 0, "to_id": 0, "to_timestamp": NOON_US - DAY_US + 700_000}
+    covered = {"from_id": 0, "from_timestamp": NOON_US - DAY_US}
+    confirmed = {"through_id": 499, "through_timestamp": at_us}
+    sessions = {"kraken-1": "kraken", "binance-1": "binance", "binance-rest-1": "binance"}
+    opened = {**sessions, "binance-2": "binance"}
+    lake.land_events(
+        *(
+            event("session_opened", at_us, **{**nothing, "exchange": exchange}, connection_id=name)
+            for name, exchange in opened.items()
+        ),
+        *(
+            event("session_closed", at_us, **{**nothing, "exchange": exchange}, connection_id=name)
+            for name, exchange in sessions.items()
+        ),
+        event("coverage", at_us, **covered),
+        event("coverage", at_us, **binance, **covered),
+        event("gap_absent", at_us, gap_id=f"{KRAKEN}:0", absent=id_0, **gap),
+        event("gap_unfillable", at_us, gap_id=f"{BINANCE}:0", unfillable=id_0, **gap, **binance),
+        event("confirmed", at_us + 1, **confirmed),
+        event("confirmed", at_us + 1, **binance, **confirmed),
+        event(
+            "offsets_accepted",
+            at_us,
+            exchange="",
+            native_symbol=None,
+            gap_id=":market.crypto.dead_letters/0:2",
+        ),
+    )
+    refinery = lake.refinery()
+    # One look finds them, the next call takes them.
+    for _ in range(2):
+        refinery.settle(lake.spark)
+
+
+def _insert_frames(spark: SparkSession, trades: Iterable[Mapping[str, Any]]) -> None:
+    """Put the frames that told the trades into silver.frames, one for each."""
+    rows = ", ".join(map(_frame_of, trades))
+    spark.sql(f"INSERT INTO {SILVER_FRAMES.path} SELECT /*+ COALESCE(1) */ * FROM VALUES {rows}")
+
+
+def _frame_of(values: Mapping[str, Any]) -> str:
+    """Return a row of silver.frames: the frame or page that told a trade, as its exchange would."""
+    number, price, quantity = values["trade_id"], values["price"], values["quantity"]
+    symbol, time_us = values["native_symbol"], values["timestamp"]
+    is_sell = str(values["side"] == "SELL").lower()
+    request = "NULL"
+    if values["exchange"] == "kraken":
+        time = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=time_us)
+        frame = (
+            f'{{"channel":"trade","type":"update","data":[{{"symbol":"{symbol}",'
+            f'"side":"{values["side"].lower()}","price":{price},"qty":{quantity},'
+            f'"ord_type":"limit","trade_id":{number},"timestamp":"{time:%Y-%m-%dT%H:%M:%S.%fZ}"}}]}}'
+        )
+    elif values["source"] == "BACKFILL":
+        request = f"'GET https://binance/api/v3/historicalTrades?symbol={symbol}&fromId={number}'"
+        frame = (
+            f'[{{"id":{number},"price":"{price}","qty":"{quantity}","time":{time_us},'
+            f'"isBuyerMaker":{is_sell},"isBestMatch":true}}]'
+        )
+    else:
+        frame = (
+            f'{{"stream":"{symbol.lower()}@trade","data":{{"e":"trade","E":1,"s":"{symbol}",'
+            f'"t":{number},"p":"{price}","q":"{quantity}","T":{time_us},"m":{is_sell},"M":true}}}}'
+        )
+    fields = {
+        "exchange": literal(values["exchange"]),
+        "connection_id": literal(values["connection_id"]),
+        "frame_sequence": f"{values['frame_sequence']}L",
+        "direction": "'RECEIVED'",
+        "kind": "'MESSAGE'" if request == "NULL" else "'PAGE'",
+        "request": f"CAST({request} AS STRING)",
+        "received_us": f"timestamp_micros({values['ingestion_timestamp']})",
+        "topic": "'frames'",
+        "kafka_timestamp": f"timestamp_micros({NOON_US})",
+        "frame": literal(frame),
     }
-    columns = ", ".join(values.get(name, "NULL") for name in SILVER_GAPS.column_names)
-    spark.sql(f"INSERT INTO {SILVER_GAPS.path} SELECT {columns}")
+    kinds = {name: kind for name, kind, _ in SILVER_FRAMES.columns}
+    columns = (fields.get(name, f"CAST(NULL AS {kinds[name]})") for name in kinds)
+    return f"({', '.join(columns)})"
 
 
 def _main_snapshot(spark: SparkSession, table: str) -> int:

@@ -16,6 +16,7 @@ const remedy = "bun run backfill --exchange kraken --symbol BTC/USD --from … -
 const continuity = `${work}/feed/continuity`;
 const producer = `${work}/feed/producer/producer`;
 const spark = `${work}/lake/spark`;
+const validator = `${work}/lake/validator`;
 const ago = (ms: number) => new Date(now_ms - ms).toISOString();
 
 test("a serving platform passes, with a word for each check", () => {
@@ -30,6 +31,7 @@ test("a serving platform passes, with a word for each check", () => {
     "backfill asks for what is missing",
     "connection streams",
     "lake lies 5.3 s behind",
+    "validation 23 checks hold, with a warning: freshness",
   ]);
 });
 
@@ -83,6 +85,14 @@ test.each<[string, string, Partial<StatusNode>, string, string]>([
     "warn",
     "lies 13.0 h behind",
   ],
+  [
+    "a lake that does not hold",
+    validator,
+    { figures: { violated: "gold_ids", checks: 23 } },
+    "warn",
+    "the lake does not hold: gold_ids; see `bun run validate`",
+  ],
+  ["checks that fail", validator, { figures: { error: "no lake" } }, "warn", "not check: no lake"],
   ["a lake that has not begun", spark, { figures: { refine_timestamp: null } }, "warn", "not"],
 ])("%s", (_, path, change, health, reason) => {
   const report = healthOf(sampleTree({ [path]: change }), { role: "all", now_ms });

@@ -41,6 +41,8 @@ test("figures, restarts and states are read off the tree", async () => {
     'k2_lake_bytes{table="gold.trades"} 1024',
     'k2_lake_metadata_bytes{table="gold.trades"} 512',
     "k2_lake_maintenance_seconds 2.5",
+    'k2_validation_violations{check="freshness"} 1',
+    "k2_validation_valid_timestamp_seconds 1795435200",
     "k2_process_resident_memory_bytes 1024",
     "k2_process_cpu_seconds_total 0.5",
   ]) {

@@ -110,7 +110,17 @@ export function sampleTree(changes: Readonly<Record<string, Partial<StatusNode>>
               refine_timestamp: "2026-11-23T11:59:59.000Z",
             },
           }),
-          node("validator"),
+          node("validator", {
+            figures: {
+              checks: 23,
+              error: null,
+              violated: null,
+              warned: "freshness",
+              freshness_violations: 1,
+              seconds: 1.5,
+              valid_at_s: 1_795_435_200,
+            },
+          }),
         ]),
       ]),
     ]),

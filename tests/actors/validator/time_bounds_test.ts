@@ -9,12 +9,12 @@ import { parseAsOf, parseSince } from "../../../actors/validator/time_bounds.ts"
 
 const now_ms = Date.parse("2026-11-23T01:30:00Z");
 
-test("parseSince() goes back to the start of a UTC day", () => {
+test("parseSince() goes back to the start of a UTC hour", () => {
   expect(parseSince("all", now_ms)).toBeNull();
-  expect(parseSince("1h", now_ms)).toBe(Date.parse("2026-11-23"));
-  expect(parseSince("2h", now_ms)).toBe(Date.parse("2026-11-22"));
-  expect(parseSince("90m", now_ms)).toBe(Date.parse("2026-11-23"));
-  expect(parseSince("7d", now_ms)).toBe(Date.parse("2026-11-16"));
+  expect(parseSince("1h", now_ms)).toBe(Date.parse("2026-11-23T00:00:00Z"));
+  expect(parseSince("2h", now_ms)).toBe(Date.parse("2026-11-22T23:00:00Z"));
+  expect(parseSince("90m", now_ms)).toBe(Date.parse("2026-11-23T00:00:00Z"));
+  expect(parseSince("7d", now_ms)).toBe(Date.parse("2026-11-16T01:00:00Z"));
   expect(parseSince("999999d", now_ms)).toBe(0);
 });
 

@@ -22,12 +22,16 @@ import { lakes_timeout_ms, makeLakes, root, temporaryFolder } from "./lakes.ts";
 
 const now_ms = Date.parse("2026-08-26T12:30:00Z");
 const faults = [
+  "bar_completeness.1",
+  "bar_completeness.2",
   "bar_counts.1",
   "bar_order.1",
   "bar_prices.1",
   "bar_prices.2",
   "bar_set.1",
   "bar_set.2",
+  "bar_sums.1",
+  "bar_sums.2",
   "bar_volumes.1",
   "bar_volumes.2",
   "bar_vwap.1",
@@ -36,7 +40,15 @@ const faults = [
   "bar_windows.3",
   "bronze_offsets.1",
   "bronze_offsets.2",
+  "bronze_offsets.3",
+  "clock_skew.1",
+  "frame_lost.1",
   "gold_completeness.1",
+  "gold_frames.1",
+  "gold_frames.2",
+  "gold_frames.3",
+  "gold_ids.1",
+  "gold_ids.2",
   "gold_origin.1",
   "gold_origin.2",
   "gold_partitions.1",
@@ -97,6 +109,12 @@ describe("each fault is found by its own check alone", () => {
   }
 });
 
+test("one digit of one Gold row is found by Silver and by the frame that told the trade", async () => {
+  const validation = await validated(join(lakes, "digit"));
+  expect(violated(validation)).toEqual(["gold_frames", "gold_origin"]);
+  expect(holds(validation.outcomes)).toBe(false);
+});
+
 test("every check has a planted fault", () => {
   const planted = new Set(faults.map((fault) => fault.split(".")[0]));
   const made = readdirSync(lakes).filter((name) => /\.\d$/.test(name));
@@ -112,7 +130,7 @@ describe("no false alarm, wherever in its batch Spark is", () => {
       const validation = await validated(join(lakes, `before_${table}`));
       expect(violated(validation)).toEqual([]);
       const consumed = table === "end" ? { "0": 1044, "1": 20 } : { "0": 1002 };
-      expect(validation.positions).toEqual({ trades: consumed });
+      expect(validation.positions.trades).toEqual(consumed);
       expect(rowsOf(validation, "gold_origin")).toBe(table === "end" ? 1062 : 1002);
     });
   }
@@ -172,6 +190,7 @@ test("what a layer no longer keeps is no fault, and later layers are checked as 
     bronze_ms: since_ms,
     silver_ms: since_ms,
     gold_ms: since_ms,
+    frames_ms: since_ms,
   });
 });
 

@@ -1,0 +1,19 @@
+/**
+ * Numbers on a bench's command line. Pure.
+ *
+ * @module
+ */
+
+import { UsageError } from "../settings/exit.ts";
+import type { Flags } from "../settings/invocation.ts";
+
+const numbers_max = 10_000_000;
+
+/** An integer above zero, or null where the flag is absent. */
+export function readNumber(flags: Flags, name: string): number | null {
+  const value = flags[name];
+  if (value === undefined) return null;
+  const number = /^\d{1,8}$/.test(String(value)) ? Number(value) : 0;
+  if (number >= 1 && number <= numbers_max) return number;
+  throw new UsageError(`--${name} is "${value}": it must be an integer from 1 to ${numbers_max}`);
+}

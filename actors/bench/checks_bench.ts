@@ -1,0 +1,103 @@
+/**
+ * `bench checks [--rows n]`: how long all checks take over a lake that the platform itself has
+ * filled, and how long a question about an hour of it.
+ *
+ * @module
+ */
+
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { exit_codes } from "../settings/exit.ts";
+import type { Invocation } from "../settings/invocation.ts";
+import { openLake, readLake } from "../validator/lake.ts";
+import { validate } from "../validator/validate_command.ts";
+import { readNumber } from "./bench_number.ts";
+import { refined, usePlatform } from "./platform_run.ts";
+
+const rows_default = 1_000_000;
+/** Fast enough to be filled in minutes, slow enough for frames to keep up. */
+const rate = 5_000;
+const turns = 3;
+const queries = 200;
+/** Checks that read the frames. */
+const of_frames: ReadonlySet<string> = new Set(["gold_frames", "frame_lost"]);
+const an_hour = `
+  SELECT exchange, native_symbol, count(*), sum(quantity), min(price), max(price)
+  FROM gold.trades
+  WHERE (exchange_date, exchange_hour) IN (
+    SELECT (exchange_date, exchange_hour) FROM gold.trades ORDER BY timestamp DESC LIMIT 1)
+  GROUP BY ALL`;
+
+/** Runs the bench; its last line is the result. */
+export async function benchChecks({ flags, root }: Invocation): Promise<number> {
+  const rows = readNumber(flags, "rows") ?? rows_default;
+  const data_dir = join(tmpdir(), `k2-bench-checks-${process.pid}`);
+  try {
+    await usePlatform({ root, rate, data_dir }, ({ url }) => refined(url, rows));
+    process.stderr.write(`Gold has its ${rows} trades\n`);
+    const checks = await measureChecks(root, data_dir);
+    const seconds = await measureQuery(root, data_dir);
+    const figures = {
+      rows: checks.rows,
+      checks_s: checks.checks_s.toFixed(3),
+      frames_s: checks.frames_s.toFixed(3),
+      query_p50_ms: (percentile(seconds, 50) * 1_000).toFixed(1),
+      query_p99_ms: (percentile(seconds, 99) * 1_000).toFixed(1),
+      rss_mb: Math.round(process.resourceUsage().maxRSS / 1_000),
+    };
+    const line = Object.entries(figures).map(([name, value]) => `${name}=${value}`);
+    await Bun.write(Bun.stdout, `${line.join(" ")}\n`);
+  } finally {
+    await rm(data_dir, { recursive: true, force: true });
+  }
+  return exit_codes.done;
+}
+
+/** All checks, some times; the middle one counts. */
+async function measureChecks(root: string, data_dir: string) {
+  const found = [];
+  for (let turn = 0; turn < turns; turn += 1) {
+    const started_ms = performance.now();
+    const { outcomes } = await validate({
+      catalog_path: join(data_dir, "lake", "catalog.db"),
+      data_dir,
+      root,
+      since_ms: null,
+      now_ms: Date.now(),
+      is_running: false,
+    });
+    const whole_s = (performance.now() - started_ms) / 1_000;
+    const frames_s =
+      outcomes
+        .filter(({ check }) => of_frames.has(check.name))
+        .reduce((sum, { milliseconds }) => sum + milliseconds, 0) / 1_000;
+    for (const { check, verdict, milliseconds } of outcomes) {
+      process.stderr.write(`${check.name}: ${verdict}, ${milliseconds} ms\n`);
+    }
+    const rows = outcomes.find(({ check }) => check.name === "gold_unique")?.rows ?? 0;
+    found.push({ rows, frames_s, checks_s: whole_s - frames_s });
+  }
+  found.sort((one, other) => one.checks_s - other.checks_s);
+  return found[turns >> 1] ?? { rows: 0, frames_s: Number.NaN, checks_s: Number.NaN };
+}
+
+async function measureQuery(root: string, data_dir: string): Promise<readonly number[]> {
+  const tables = await readLake(join(data_dir, "lake", "catalog.db"));
+  const views = tables.map((table) => ({
+    table,
+    snapshot_id: table.metadata.snapshots[0]?.snapshot_id ?? null,
+  }));
+  using lake = await openLake({ root, data_dir, views });
+  const seconds: number[] = [];
+  for (let query = 0; query < queries; query += 1) {
+    const started_ms = performance.now();
+    await lake.connection.runAndReadAll(an_hour);
+    seconds.push((performance.now() - started_ms) / 1_000);
+  }
+  return seconds.sort((one, other) => one - other);
+}
+
+function percentile(ordered: readonly number[], percent: number): number {
+  return ordered[Math.ceil((ordered.length * percent) / 100) - 1] ?? Number.NaN;
+}

@@ -1,0 +1,71 @@
+-- name: gold_frames
+-- severity: error
+-- rows: checked.frames
+-- wrong: A Gold trade is not told, digit by digit, by the very frame or page that it came from, or a trade that a frame tells is not in gold.trades.
+-- remedy: The frame is what the exchange said: compare it with bronze.trades, rebuild what differs, and report how it came about.
+--
+-- Frames are taken in by a query of their own, so that those of the newest trades may still be on
+-- their way, and a frame may tell what is not in Gold yet, or was before the market's coverage. So the
+-- first is looked at where the frame is there or must be, and the second up to what is confirmed.
+WITH told AS MATERIALIZED (
+  SELECT
+    exchange, connection_id, frame_sequence, native_symbol,
+    try_cast(trade_id AS BIGINT) AS trade_id,
+    try_cast(price AS DECIMAL(38, 18)) AS price,
+    try_cast(quantity AS DECIMAL(38, 18)) AS quantity,
+    CASE WHEN is_sell THEN 'SELL' ELSE 'BUY' END AS side,
+    timestamp_us
+  FROM told.trades
+),
+gold AS (
+  SELECT
+    exchange, connection_id, frame_sequence, native_symbol, message_id,
+    try_cast(trade_id AS BIGINT) AS trade_id,
+    price, quantity, side,
+    epoch_us(timestamp) AS timestamp_us
+  FROM checked.gold_trades_with_frame
+),
+untold AS (
+  SELECT g.* FROM gold AS g
+  SEMI JOIN checked.frames AS f
+    ON g.connection_id = f.connection_id AND g.frame_sequence = f.frame_sequence
+  ANTI JOIN told AS t
+    ON g.connection_id = t.connection_id AND g.frame_sequence = t.frame_sequence
+    AND g.exchange = t.exchange AND g.native_symbol = t.native_symbol
+    AND g.trade_id = t.trade_id AND g.price = t.price AND g.quantity = t.quantity
+    AND g.side = t.side AND g.timestamp_us = t.timestamp_us
+),
+absent AS (
+  SELECT t.* FROM told AS t
+  JOIN silver.coverage AS c
+    ON t.exchange = c.exchange AND t.native_symbol = c.native_symbol
+    AND t.trade_id BETWEEN c.from_id AND c.confirmed_id
+  ANTI JOIN gold.trades AS g
+    ON t.exchange = g.exchange AND t.native_symbol = g.native_symbol
+    AND t.trade_id = try_cast(g.trade_id AS BIGINT)
+  ANTI JOIN (
+    SELECT exchange, native_symbol, unnest(remaining) AS ids FROM silver.gaps WHERE state = 'open'
+  ) AS open
+    ON t.exchange = open.exchange AND t.native_symbol = open.native_symbol
+    AND t.trade_id BETWEEN open.ids.from_id AND open.ids.to_id
+  -- Anything else was a dead letter.
+  WHERE t.price > 0 AND t.quantity > 0 AND t.timestamp_us >= epoch_us(getvariable('gold_since'))
+)
+SELECT
+  'not told so by its frame' AS fault,
+  exchange, native_symbol, trade_id, price, quantity, side, timestamp_us,
+  connection_id, frame_sequence
+FROM untold
+UNION ALL
+SELECT
+  'told, and not in gold.trades',
+  exchange, native_symbol, trade_id, price, quantity, side, timestamp_us,
+  connection_id, frame_sequence
+FROM absent
+UNION ALL
+SELECT
+  'its frame is missing, and its session was closed',
+  exchange, native_symbol, try_cast(trade_id AS BIGINT), price, quantity, side, epoch_us(timestamp),
+  connection_id, frame_sequence
+FROM checked.gold_trades_without_frame
+WHERE is_closed
