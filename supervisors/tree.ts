@@ -316,6 +316,7 @@ export function sparkConfig({
     jars_dir: join(root, ".setup/spark"),
     master: settings.spark_master ?? "local[*]",
     driver_memory: settings.spark_driver_memory,
+    driver_java_options: settings.spark_driver_java_options,
     trigger_seconds: settings.trigger_seconds,
     max_offsets_per_trigger: 100_000,
     mode: "stream",

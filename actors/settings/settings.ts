@@ -78,6 +78,8 @@ export interface Settings {
   readonly registry_port: number | null;
   readonly spark_master: string | null;
   readonly spark_driver_memory: string;
+  /** Options of its JVM besides K2's own, separated by spaces. */
+  readonly spark_driver_java_options: string;
   readonly catalog_uri: string | null;
   readonly warehouse: string | null;
   readonly trigger_seconds: number;
@@ -126,6 +128,7 @@ export function readSettings(
     registry_port: read.port("K2_REGISTRY_PORT"),
     spark_master: read.text("K2_SPARK_MASTER"),
     spark_driver_memory: read.matching("K2_SPARK_DRIVER_MEMORY", /^\d+[mg]$/, "such as 1g") ?? "1g",
+    spark_driver_java_options: read.text("K2_SPARK_DRIVER_JAVA_OPTIONS") ?? "",
     catalog_uri: read.text("K2_CATALOG_URI"),
     warehouse: read.text("K2_WAREHOUSE"),
     trigger_seconds: read.integer("K2_TRIGGER_SECONDS", { min: 1, max: 3600 }) ?? 2,

@@ -48,6 +48,8 @@ export interface SparkConfig {
   readonly jars_dir: string;
   readonly master: string;
   readonly driver_memory: string;
+  /** Options of the JVM besides the driver's own, separated by spaces. */
+  readonly driver_java_options: string;
   readonly trigger_seconds: number;
   readonly max_offsets_per_trigger: number;
   /** `maintain`: keep the lake in order once, without any query, and end. */

@@ -46,6 +46,8 @@ class Config:
     schema_registry_ca: str | None = None
     master: str = "local[*]"
     driver_memory: str = "1g"
+    #: Options of the JVM besides ours, separated by spaces.
+    driver_java_options: str = ""
     trigger_seconds: float = 2
     max_offsets_per_trigger: int = 100_000
     #: `stream` runs the queries; `maintain` maintains the lake once and ends.

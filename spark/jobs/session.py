@@ -74,6 +74,7 @@ def _submit_arguments(config: Config, archive_to: Path | None) -> list[str]:
         *_class_archive(config, archive_to),
         f'"-Djava.io.tmpdir={config.temp_dir}"',
         f'"-Dderby.system.home={config.temp_dir}"',
+        config.driver_java_options,
     ]
     arguments = [
         *("--master", config.master),

@@ -31,7 +31,7 @@ import {
 import { incarnate, keepingLog, startBroker, startTopics } from "../actors/producer/rig.ts";
 import { differencesOf, type Sent } from "./lake_expected.ts";
 import { type Outgoing, odd_schemas, trades_partitions } from "./lake_records.ts";
-import { eventually } from "./platform.ts";
+import { eventually, quick_java } from "./platform.ts";
 
 const root = resolve(import.meta.dir, "../..");
 /** Exchanges of the tests of the lake. */
@@ -195,6 +195,7 @@ function startDriver(
     jars_dir: join(root, ".setup/spark"),
     master: "local[*]",
     driver_memory: "1g",
+    driver_java_options: quick_java,
     trigger_seconds: 0.5,
     max_offsets_per_trigger: 100_000,
     mode: "stream",

@@ -26,6 +26,9 @@ export function temporaryDataDirectory() {
   };
 }
 
+/** Compiles what runs for minutes only, as a test does, quickly instead of well. */
+export const quick_java = "-XX:TieredStopAtLevel=1";
+
 /** Settings of a test: nothing of the caller's `.env`, loopback ports of its own. */
 export function environmentOf(
   data_dir: string,
@@ -35,7 +38,13 @@ export function environmentOf(
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && !name.startsWith("K2_")) kept[name] = value;
   }
-  return { ...kept, K2_DATA_DIR: data_dir, K2_STATUS_PORT: "0", ...more };
+  return {
+    ...kept,
+    K2_DATA_DIR: data_dir,
+    K2_STATUS_PORT: "0",
+    K2_SPARK_DRIVER_JAVA_OPTIONS: quick_java,
+    ...more,
+  };
 }
 
 /** Runs one command to its end, without a person's own `.env`. */

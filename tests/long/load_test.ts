@@ -27,7 +27,7 @@ const exchanges_path = "k2/platform/work/feed/exchanges";
 
 test("ten minutes under load end exactly", async () => {
   using data = temporaryDataDirectory();
-  const environment = environmentOf(data.path);
+  const environment = environmentOf(data.path, { K2_SPARK_DRIVER_JAVA_OPTIONS: "" });
   const platform = await startPlatform(["--simulate", "--rate", rate], environment);
   try {
     await eventually("the lake", async () =>

@@ -34,6 +34,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         checkpoint_dir=f"{folder}/checkpoints",
         temp_dir=f"{folder}/temp",
         jars_dir=str(ROOT / ".setup" / "spark"),
+        driver_java_options="-XX:TieredStopAtLevel=1",
         master="local[2]",
     )
     before = Path.cwd()

@@ -387,6 +387,7 @@ def main(folder: Path) -> None:
             checkpoint_dir=f"{folder}/checkpoints",
             temp_dir=temp_dir,
             jars_dir=str(ROOT / ".setup" / "spark"),
+            driver_java_options="-XX:TieredStopAtLevel=1",
             master="local[1]",
         )
         spark = open_session(config)

@@ -168,7 +168,8 @@ test("the tree has the names, order and strategies of the design", () => {
             connections (one_for_one)
               0
       lake (one_for_one)
-        spark`,
+        spark
+        validator`,
   );
 });
 

@@ -39,6 +39,7 @@ test("the defaults are those of the interface", () => {
     kafka: { brokers: null, trades_partitions: 3, retention_ms: 86_400_000 },
     schema_registry_url: null,
     spark_master: null,
+    spark_driver_java_options: "",
     trigger_seconds: 2,
     maintenance_minutes: 5,
     validation_minutes: 10,

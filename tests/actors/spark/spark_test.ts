@@ -47,6 +47,7 @@ function configOf(data_dir: string, bootstrap_servers = "127.0.0.1:9"): SparkCon
     jars_dir: join(root, ".setup/spark"),
     master: "local[2]",
     driver_memory: "512m",
+    driver_java_options: "",
     trigger_seconds: 2,
     max_offsets_per_trigger: 1_000,
     accept_lost_offsets: false,

@@ -14,3 +14,8 @@ from session import CLASS_ARCHIVE, jvm
 
 def test_the_jvm_starts_from_the_archive_of_classes(spark: SparkSession) -> None:
     assert f"/{CLASS_ARCHIVE}\n" in Path(f"/proc/{jvm(spark).pid}/maps").read_text()
+
+
+def test_the_jvm_gets_the_options_of_the_configuration(spark: SparkSession) -> None:
+    arguments = Path(f"/proc/{jvm(spark).pid}/cmdline").read_text().split("\0")
+    assert "-XX:TieredStopAtLevel=1" in arguments
