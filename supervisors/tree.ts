@@ -259,9 +259,14 @@ function lake(ground: Ground): ChildSpec {
         start_ms_max: spark_start_ms_max,
         shutdown_ms: shutdown.spark_ms,
       },
-      ...(settings.validation_minutes === 0 ? [] : [checks(ground)]),
+      ...(isChecked(settings) ? [checks(ground)] : []),
     ],
   });
+}
+
+/** Only a catalog in SQLite can be read here; the address of another one may hold a password. */
+function isChecked({ validation_minutes, catalog_uri }: Settings): boolean {
+  return validation_minutes > 0 && (catalog_uri === null || catalog_uri.startsWith("jdbc:sqlite:"));
 }
 
 function checks({ root, log, settings, effects }: Ground): ChildSpec {

@@ -18,6 +18,8 @@ import { refined, usePlatform } from "./platform_run.ts";
 const rows_default = 1_000_000;
 /** Fast enough to be filled in minutes, slow enough for frames to keep up. */
 const rate = 5_000;
+/** Half an hour fills ten times as many as by default. */
+const fill_ms_max = 1_800_000;
 const turns = 3;
 const queries = 200;
 /** Checks that read the frames. */
@@ -34,7 +36,7 @@ export async function benchChecks({ flags, root }: Invocation): Promise<number> 
   const rows = readNumber(flags, "rows") ?? rows_default;
   const data_dir = join(tmpdir(), `k2-bench-checks-${process.pid}`);
   try {
-    await usePlatform({ root, rate, data_dir }, ({ url }) => refined(url, rows));
+    await usePlatform({ root, rate, data_dir }, ({ url }) => refined(url, rows, fill_ms_max));
     process.stderr.write(`Gold has its ${rows} trades\n`);
     const checks = await measureChecks(root, data_dir);
     const seconds = await measureQuery(root, data_dir);

@@ -49,7 +49,7 @@ export async function usePlatform<Result>(
   const address = addressIn(child.stderr);
   try {
     const url = await withDeadline(address, "show its status page");
-    return await use({ url, pid: child.pid });
+    return await Promise.race([use({ url, pid: child.pid }), endOf(child.exited)]);
   } finally {
     child.kill("SIGTERM");
     await Promise.race([child.exited, Bun.sleep(stop_ms_max)]);
@@ -59,11 +59,15 @@ export async function usePlatform<Result>(
 
 /** The tree, once the refining query has taken trades. */
 export async function firstBatch(url: string): Promise<StatusNode> {
-  return await withDeadline(refined(url, 1), "refine its first batch");
+  return await withDeadline(treeWith(url, 1), "refine its first batch");
 }
 
-/** The tree, once the refining query has taken so many trades. */
-export async function refined(url: string, rows: number): Promise<StatusNode> {
+/** The tree, once the refining query has taken so many trades; fails after `wait_ms_max`. */
+export async function refined(url: string, rows: number, wait_ms_max: number): Promise<StatusNode> {
+  return await withDeadline(treeWith(url, rows), `refine ${rows} trades`, wait_ms_max);
+}
+
+async function treeWith(url: string, rows: number): Promise<StatusNode> {
   for (;;) {
     const tree = await treeAt(url).catch(() => null);
     const taken = numberIn(findSpark(tree)?.figures ?? {}, "refine_rows_total");
@@ -83,6 +87,10 @@ export async function sparkFigures(url: string): Promise<Readonly<Figures>> {
 export function numberIn(figures: Readonly<Figures>, name: string): number {
   const value = figures[name];
   return typeof value === "number" ? value : Number.NaN;
+}
+
+async function endOf(exited: Promise<number>): Promise<never> {
+  throw new FailureError(`Cannot measure: the platform ended with exit code ${await exited}`);
 }
 
 /** What is measured has the default settings. */
@@ -115,8 +123,12 @@ function findSpark(tree: StatusNode | null): StatusNode | undefined {
     : findNode(tree, ({ id, kind }) => id === "spark" && kind === "port");
 }
 
-async function withDeadline<T>(promise: Promise<T>, what: string): Promise<T> {
-  const deadline = Bun.sleep(start_ms_max).then(() => {
+async function withDeadline<T>(
+  promise: Promise<T>,
+  what: string,
+  wait_ms_max = start_ms_max,
+): Promise<T> {
+  const deadline = Bun.sleep(wait_ms_max).then(() => {
     throw new FailureError(`Cannot measure: the platform did not ${what}`);
   });
   return await Promise.race([promise, deadline]);

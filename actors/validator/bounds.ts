@@ -9,7 +9,7 @@
 
 import type { LakeTable } from "./lake.ts";
 
-/** Milliseconds since 1970 at the start of a UTC day; null: everywhere. */
+/** Milliseconds since 1970 at the start of a UTC hour; null: everywhere. */
 export interface Bounds {
   /** For checks that look at Gold alone. */
   readonly gold_ms: number | null;

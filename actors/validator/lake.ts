@@ -11,10 +11,11 @@
  */
 
 import { Database } from "bun:sqlite";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { startOfProcess } from "../port/process.ts";
 import { FailureError, reasonOf } from "../settings/exit.ts";
 import { parseTableMetadata, type TableMetadata } from "./table_metadata.ts";
 
@@ -109,7 +110,9 @@ export function tableNamed(tables: readonly LakeTable[], name: string): LakeTabl
 /** Opens DuckDB in memory with one view per table, read-only and locked. */
 export async function openLake(options: LakeOptions): Promise<Lake> {
   // A folder of its own per process: DuckDB names spilled files alike in every process.
-  const spill = join(options.data_dir, "duckdb", String(process.pid));
+  const spills = join(options.data_dir, "duckdb");
+  removeLeftovers(spills);
+  const spill = join(spills, String(process.pid));
   mkdirSync(spill, { recursive: true });
   const instance = await DuckDBInstance.create(":memory:", {
     threads,
@@ -139,6 +142,16 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   } catch (error) {
     lake[Symbol.dispose]();
     throw error;
+  }
+}
+
+/** What a process spilled that was ended by force. */
+function removeLeftovers(spills: string): void {
+  if (!existsSync(spills)) return;
+  for (const name of readdirSync(spills)) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || startOfProcess(pid) !== null) continue;
+    rmSync(join(spills, name), { recursive: true, force: true });
   }
 }
 

@@ -40,7 +40,10 @@ interface Result {
   }[];
 }
 
-/** How far back a run on schedule looks: what is older has been looked at before. */
+/**
+ * How far back a run on schedule looks. Of what comes later than that, and of bars that began
+ * earlier, `bun run validate` is the judge.
+ */
 const since = "2h";
 /** Gold gets its first trades while Spark warms up. */
 const first_pause_ms = 120_000;

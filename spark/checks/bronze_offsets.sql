@@ -39,7 +39,8 @@ WHERE step <> 1
     AND EXISTS (
       SELECT 1 FROM silver.gaps AS gap
       WHERE gap.state = 'unfillable'
-        AND gap.gap_id
-          = concat(gap.exchange, ':', topic, '/', partition, ':', previous_offset + 1)
+        AND ends_with(
+          gap.gap_id, concat(':', topic, '/', partition, ':', previous_offset + 1)
+        )
     )
   )

@@ -1,12 +1,11 @@
 -- name: gold_frames
 -- severity: error
 -- rows: checked.frames
--- wrong: A Gold trade is not told, digit by digit, by the very frame or page that it came from, or a trade that a frame tells is not in gold.trades.
+-- wrong: A Gold trade is not told, digit by digit, by the very frame or page that it came from, or a frame tells a trade that is neither in gold.trades nor missing.
 -- remedy: The frame is what the exchange said: compare it with bronze.trades, rebuild what differs, and report how it came about.
 --
 -- Frames are taken in by a query of their own, so that those of the newest trades may still be on
--- their way, and a frame may tell what is not in Gold yet, or was before the market's coverage. So the
--- first is looked at where the frame is there or must be, and the second up to what is confirmed.
+-- their way: a trade is looked for where its frame is there, or must be.
 WITH told AS MATERIALIZED (
   SELECT
     exchange, connection_id, frame_sequence, native_symbol,
@@ -35,20 +34,21 @@ untold AS (
     AND g.trade_id = t.trade_id AND g.price = t.price AND g.quantity = t.quantity
     AND g.side = t.side AND g.timestamp_us = t.timestamp_us
 ),
-absent AS (
+-- A trade that is told and not there stands in a gap, or gold_ids reports it: but for one that the
+-- exchange is said never to have had.
+denied AS (
   SELECT t.* FROM told AS t
-  JOIN silver.coverage AS c
-    ON t.exchange = c.exchange AND t.native_symbol = c.native_symbol
-    AND t.trade_id BETWEEN c.from_id AND c.confirmed_id
-  ANTI JOIN gold.trades AS g
-    ON t.exchange = g.exchange AND t.native_symbol = g.native_symbol
-    AND t.trade_id = try_cast(g.trade_id AS BIGINT)
+  SEMI JOIN (
+    SELECT exchange, native_symbol, unnest(absent) AS ids FROM silver.gaps
+  ) AS gap
+    ON t.exchange = gap.exchange AND t.native_symbol = gap.native_symbol
+    AND t.trade_id BETWEEN gap.ids.from_id AND gap.ids.to_id
   ANTI JOIN (
-    SELECT exchange, native_symbol, unnest(remaining) AS ids FROM silver.gaps WHERE state = 'open'
-  ) AS open
-    ON t.exchange = open.exchange AND t.native_symbol = open.native_symbol
-    AND t.trade_id BETWEEN open.ids.from_id AND open.ids.to_id
-  -- Anything else was a dead letter.
+    SELECT exchange, native_symbol, try_cast(trade_id AS BIGINT) AS trade_id FROM gold.trades
+    WHERE timestamp >= getvariable('gold_since') - INTERVAL 1 DAY
+  ) AS g
+    ON t.exchange = g.exchange AND t.native_symbol = g.native_symbol AND t.trade_id = g.trade_id
+  -- What is told worse than that was a dead letter.
   WHERE t.price > 0 AND t.quantity > 0 AND t.timestamp_us >= epoch_us(getvariable('gold_since'))
 )
 SELECT
@@ -58,14 +58,14 @@ SELECT
 FROM untold
 UNION ALL
 SELECT
-  'told, and not in gold.trades',
+  'told, though the exchange is said never to have had it',
   exchange, native_symbol, trade_id, price, quantity, side, timestamp_us,
   connection_id, frame_sequence
-FROM absent
+FROM denied
 UNION ALL
 SELECT
   'its frame is missing, and its session was closed',
   exchange, native_symbol, try_cast(trade_id AS BIGINT), price, quantity, side, epoch_us(timestamp),
   connection_id, frame_sequence
 FROM checked.gold_trades_without_frame
-WHERE is_closed
+WHERE is_due

@@ -82,7 +82,7 @@ CREATE SCHEMA checked;
 CREATE VIEW checked.bronze_trades AS
 SELECT t.* FROM bronze.trades AS t
 JOIN bounds.offsets AS o ON t.topic = o.topic AND t.partition = o.partition
-WHERE t."offset" >= o.from_offset;
+WHERE t."offset" >= o.from_offset AND t.kafka_timestamp >= getvariable('bronze_since');
 
 CREATE VIEW checked.bronze_frames AS
 SELECT * FROM bronze.frames WHERE kafka_timestamp >= getvariable('frames_since');
@@ -119,17 +119,21 @@ CREATE VIEW checked.frames AS
 SELECT * FROM silver.frames
 WHERE direction = 'RECEIVED' AND received_us >= getvariable('frames_since') AND json_valid(frame);
 
--- Those of which it is missing, though a later one of its connection is there, or any that is five
--- minutes younger.
+-- Those of which it is missing, though a later one of its connection is there, or one of its exchange
+-- that is five minutes younger. It must be there where its session was closed in order, and Kafka has
+-- lost no frames.
 CREATE VIEW checked.gold_trades_without_frame AS
 WITH frames AS (
-  SELECT connection_id, frame_sequence, kafka_timestamp FROM silver.frames
+  SELECT exchange, connection_id, frame_sequence, kafka_timestamp FROM silver.frames
   WHERE received_us >= getvariable('frames_since')
 )
 SELECT
   g.exchange, g.native_symbol, g.trade_id, g.price, g.quantity, g.side, g.timestamp,
   g.connection_id, g.frame_sequence,
-  coalesce(s.state = 'closed', false) AS is_closed
+  coalesce(s.state = 'closed', false) AND NOT EXISTS (
+    SELECT 1 FROM silver.gaps AS gap
+    WHERE starts_with(gap.gap_id, ':') AND contains(gap.gap_id, '.frames.' || g.exchange || '/')
+  ) AS is_due
 FROM checked.gold_trades_with_frame AS g
 ANTI JOIN frames AS f
   ON g.connection_id = f.connection_id AND g.frame_sequence = f.frame_sequence
@@ -137,8 +141,11 @@ LEFT JOIN silver.sessions AS s ON g.connection_id = s.connection_id
 LEFT JOIN (
   SELECT connection_id, max(frame_sequence) AS frame_sequence FROM frames GROUP BY ALL
 ) AS newest ON g.connection_id = newest.connection_id
+LEFT JOIN (
+  SELECT exchange, max(kafka_timestamp) AS kafka_timestamp FROM frames GROUP BY ALL
+) AS youngest ON g.exchange = youngest.exchange
 WHERE g.frame_sequence < newest.frame_sequence
-  OR g.kafka_timestamp < (SELECT max(kafka_timestamp) FROM frames) - INTERVAL 5 MINUTE;
+  OR g.kafka_timestamp < youngest.kafka_timestamp - INTERVAL 5 MINUTE;
 
 CREATE VIEW checked.gold_ohlcv AS
 SELECT * FROM gold.ohlcv WHERE window_start >= getvariable('gold_since');

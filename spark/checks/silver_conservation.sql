@@ -5,7 +5,7 @@
 -- remedy: Each record must stand once in silver.trades or once in silver.quarantine; rebuild Silver from Bronze, or restore the table that has changed to an earlier snapshot.
 WITH outcomes AS (
   SELECT topic, partition, "offset", 0 AS in_bronze, 1 AS in_trades, 0 AS in_quarantine
-  FROM silver.trades
+  FROM silver.trades WHERE kafka_timestamp >= getvariable('bronze_since')
   UNION ALL
   SELECT topic, partition, "offset", 0, 0, 1 FROM silver.quarantine
   UNION ALL

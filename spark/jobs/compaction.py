@@ -66,10 +66,11 @@ def compact(
             if size_bytes >= compaction.run_bytes_max:
                 waiting += 1
                 break
-            started = time.monotonic()
             with locked():
+                started = time.monotonic()
                 step_files, step_bytes = work.step(count)
-            time.sleep(compaction.rest_share * (time.monotonic() - started))
+                step_s = time.monotonic() - started
+            time.sleep(compaction.rest_share * step_s)
             files += step_files
             size_bytes += step_bytes
             if step_files == 0:

@@ -37,12 +37,12 @@ class Subjects(Protocol):
 class Concern(NamedTuple):
     """What an event about a loss speaks of."""
 
-    #: Empty where it is no single one.
+    #: Empty where it is no single one, or no trade can be missing.
     exchange: str
     #: None for all markets of the exchange.
     native_symbol: str | None
-    #: Of the trades that may be missing until now, None where no trade can be.
-    gap_id: str | None
+    #: Ends with the topic, the partition and the first offset that is lost.
+    gap_id: str
     #: From when on they may be, microseconds since 1970; None where it is not known.
     from_us: int | None
 
@@ -68,7 +68,7 @@ def loss_event(event: str, reason: str, concern: Concern, now_us: int) -> dict[s
         "exchange": literal(concern.exchange),
         "native_symbol": _text(concern.native_symbol),
         "reason": literal(reason),
-        "gap_id": _text(concern.gap_id),
+        "gap_id": literal(concern.gap_id),
         "from_us": "NULL" if concern.from_us is None else concern.from_us,
         "now_us": now_us,
     }
@@ -141,4 +141,5 @@ def _concerns(session: SparkSession, config: Config, lost: Lost, topic: str) -> 
         newest = statement("newest_trade", topic=literal(topic), partition=lost.partition)
         (row,) = session.sql(newest).collect()
         return [Concern(exchange, None, f"{exchange}:{where}", row.newest_us)]
-    return [Concern(exchange, None, None, None)]
+    # No trade is missing for it, so that it concerns no exchange's bars.
+    return [Concern("", None, f":{where}", None)]

@@ -26,6 +26,8 @@ _DATA_DIR = ".k2"
 _MEMORY_LIMIT = "1GB"
 _THREADS = 2
 _BUSY_TIMEOUT_S = 15
+#: So many commits are told of, the newest ones: some hours of them.
+_COMMITS_MAX = 5000
 #: Where a snapshot's summary says what it has consumed.
 _CONSUMED = "k2.consumed"
 
@@ -55,8 +57,8 @@ class _Table:
 def connect(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBPyConnection:
     """Return a connection with a view for every table of the lake, such as `gold.ohlcv`.
 
-    The table `k2.commits` says when Spark committed to a table, and how far it had come: `table`,
-    `committed_at`, `topic`, `partition`, `next_offset`, of the snapshots that the table still has.
+    The table `k2.commits` says when Spark committed to gold.trades, and how far it had come:
+    `committed_at`, `topic`, `partition`, `next_offset`, of the last snapshots that there are.
 
     While a platform runs, connect again after some minutes: it keeps old metadata for no longer.
 
@@ -139,10 +141,11 @@ def _read_table(namespace: str, name: str, location: str) -> _Table:
             " files, so connect again, and if it stays, restore the lake"
         ) from error
     current = metadata.get("current-snapshot-id")
+    told = (namespace, name) == ("gold", "trades")
     commits = tuple(
         _Commit(snapshot["timestamp-ms"], json.loads(snapshot["summary"][_CONSUMED]))
-        for snapshot in metadata.get("snapshots", ())
-        if _CONSUMED in snapshot.get("summary", {})
+        for snapshot in metadata.get("snapshots", ())[-_COMMITS_MAX if told else 0 :]
+        if told and _CONSUMED in snapshot.get("summary", {})
     )
     return _Table(namespace, name, path, None if current in (None, -1) else int(current), commits)
 
@@ -150,13 +153,12 @@ def _read_table(namespace: str, name: str, location: str) -> _Table:
 def _add_commits(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
     connection.execute("CREATE SCHEMA k2")
     connection.execute(
-        'CREATE TABLE k2.commits ("table" VARCHAR, committed_at TIMESTAMPTZ, topic VARCHAR,'
+        "CREATE TABLE k2.commits (committed_at TIMESTAMPTZ, topic VARCHAR,"
         ' "partition" INTEGER, next_offset BIGINT)'
     )
     rows = [
-        f"({_text(f'{table.namespace}.{table.name}')},"
-        f" make_timestamptz({commit.committed_ms * 1000}),"
-        f" {_text(topic)}, {int(partition)}, {next_offset})"
+        f"(make_timestamptz({commit.committed_ms * 1000}), {_text(topic)}, {int(partition)},"
+        f" {next_offset})"
         for table in tables
         for commit in table.commits
         for topic, partitions in commit.positions.items()

@@ -55,8 +55,8 @@ gaps
 # %% [markdown]
 # ## Sessions
 #
-# One line for each connection, from the instant it was opened; an open end is one that still runs,
-# or was ended by force.
+# One line for each of the last fifty connections, from the instant it was opened; an open end is
+# one that still runs, or was ended by force.
 
 # %%
 sessions = lake.execute("""
@@ -65,8 +65,8 @@ sessions = lake.execute("""
              AS until,
            state, reason
     FROM silver.sessions
+    QUALIFY row_number() OVER (ORDER BY opened_timestamp DESC) <= 50
     ORDER BY exchange, opened_timestamp
-    LIMIT 50
 """).fetchall()
 
 figure, axes = plt.subplots(figsize=(11, 1 + 0.3 * len(sessions)), layout="constrained")
@@ -109,7 +109,7 @@ plt.show()
 #
 # Of trades that were pushed to us: from the exchange's own time to receipt, from there into Kafka,
 # and from there to the commit that shows it in Gold. `k2.commits` says when each commit was and how
-# far it reached; it knows as many of them as the table has snapshots, an hour's at least. A
+# far it reached; it knows as many of them as gold.trades has snapshots, an hour's at least. A
 # negative first step says that a clock is wrong.
 
 # %%
@@ -117,18 +117,22 @@ steps = ("to_receipt", "to_kafka", "to_gold")
 percents = list(range(1, 100))
 delays = lake.execute(
     """
-    WITH steps AS (
+    WITH commits AS (
+        SELECT topic, "partition", next_offset, min(committed_at) AS committed_at
+        FROM k2.commits
+        GROUP BY ALL
+    ),
+    steps AS (
         SELECT g.exchange,
                epoch_us(g.ingestion_timestamp) - epoch_us(g.timestamp) AS to_receipt,
                epoch_us(g.kafka_timestamp) - epoch_us(g.ingestion_timestamp) AS to_kafka,
                epoch_us(c.committed_at) - epoch_us(g.kafka_timestamp) AS to_gold
         FROM gold.trades AS g
-        ASOF JOIN (SELECT * FROM k2.commits WHERE "table" = 'gold.trades') AS c
+        ASOF JOIN commits AS c
           ON g.topic = c.topic AND g.partition = c.partition AND g."offset" < c.next_offset
         WHERE g.source = 'STREAM'
           -- What the first commit that is known shows may have been there before.
-          AND c.committed_at > (
-            SELECT min(committed_at) FROM k2.commits WHERE "table" = 'gold.trades')
+          AND c.committed_at > (SELECT min(committed_at) FROM commits)
     )
     SELECT exchange, step, count(*) AS trades,
            list_transform(quantile_cont(us, $fractions), us -> us / 1e6) AS seconds

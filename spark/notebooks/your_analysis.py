@@ -14,7 +14,7 @@
 # `connect()` is all there is to it, here and in a notebook or program of yours anywhere else:
 #
 # ```
-# pip install -r spark/k2_lake/requirements.txt
+# pip install -r spark/k2_lake/requirements.txt pandas
 # PYTHONPATH=…/spark K2_DATA_DIR=…/.k2 python your_program.py
 # ```
 #

@@ -20,7 +20,7 @@ UNION ALL
 SELECT
   connection_id,
   frame_sequence,
-  regexp_extract(request, '[?&]symbol=([^&]+)', 1),
+  url_decode(regexp_extract(request, '[?&]symbol=([^&]+)', 1)),
   number_of(item, 'id'),
   text_of(item, 'price'),
   text_of(item, 'qty'),

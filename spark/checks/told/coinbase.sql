@@ -5,7 +5,7 @@ SELECT
   connection_id,
   frame_sequence,
   coalesce(
-    nullif(regexp_extract(request, '/products/([^/]+)/trades', 1), ''),
+    nullif(url_decode(regexp_extract(request, '/products/([^/]+)/trades', 1)), ''),
     text_of(item, 'product_id')
   ) AS native_symbol,
   number_of(item, 'trade_id') AS trade_id,

@@ -242,9 +242,10 @@ def test_lost_dead_letters_are_no_missing_trades(run: Run) -> None:
     lost = Lost("market.crypto.dead_letters", 0, 3, 6)
     write_loss_events(run.lake.spark, run._config, run._registry, [(lost, {})], NOON_US)
 
-    assert [(event.event, event.gap_id) for event in told(run, key=lost.topic)] == [
-        ("offsets_lost", None),
-        ("offsets_accepted", None),
+    events = told(run, key=lost.topic)
+    assert [(event.event, event.exchange, event.gap_id) for event in events] == [
+        ("offsets_lost", "", f":{lost.topic}/0:3"),
+        ("offsets_accepted", "", f":{lost.topic}/0:3"),
     ]
 
 
