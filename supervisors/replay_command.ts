@@ -14,7 +14,8 @@ import { lockHolder, readOwnStamp } from "../actors/settings/data_directory.ts";
 import { exit_codes, FailureError } from "../actors/settings/exit.ts";
 import type { Run } from "../actors/settings/invocation.ts";
 import type { Settings } from "../actors/settings/settings.ts";
-import { catalogPath, type Lake, readLake, type View } from "../actors/validator/lake.ts";
+import { catalogPath } from "../actors/validator/catalog_path.ts";
+import { type Lake, readLake, type View } from "../actors/validator/lake.ts";
 import { openOut, whileRead } from "../actors/validator/output.ts";
 import {
   countQuarantined,

@@ -22,6 +22,7 @@ import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simu
 import { pythonOf } from "../actors/spark/driver_port.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
+import { catalogFile } from "../actors/validator/catalog_path.ts";
 import { type ValidatorInput, validateCommand, validator } from "../actors/validator/validator.ts";
 import {
   dead_letters_topic,
@@ -264,9 +265,9 @@ function lake(ground: Ground): ChildSpec {
   });
 }
 
-/** Only a catalog in SQLite can be read here; the address of another one may hold a password. */
-function isChecked({ validation_minutes, catalog_uri }: Settings): boolean {
-  return validation_minutes > 0 && (catalog_uri === null || catalog_uri.startsWith("jdbc:sqlite:"));
+/** Only a catalog in a file can be read here; the address of another one may hold a password. */
+function isChecked(settings: Settings): boolean {
+  return settings.validation_minutes > 0 && catalogFile(settings) !== null;
 }
 
 function checks({ root, log, settings, effects }: Ground): ChildSpec {

@@ -61,22 +61,6 @@ const threads = "2";
 const spill_size_max = "4GiB";
 const catalog_busy_timeout_ms = 15_000;
 
-/** The catalog's file: under the data directory, or where `K2_CATALOG_URI` says. */
-export function catalogPath(settings: {
-  readonly data_dir: string;
-  readonly catalog_uri: string | null;
-}): string {
-  if (settings.catalog_uri === null) return join(settings.data_dir, "lake", "catalog.db");
-  const path = /^jdbc:sqlite:(\/[^?]*)/.exec(settings.catalog_uri)?.[1];
-  if (path === undefined) {
-    throw new FailureError(
-      "K2_CATALOG_URI names a catalog that DuckDB cannot read here: it must be " +
-        "jdbc:sqlite: with an absolute path, or unset",
-    );
-  }
-  return path;
-}
-
 /**
  * Every table of the catalog, all as of one instant.
  *

@@ -11,7 +11,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { exit_codes, FailureError } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
-import { catalogPath } from "./lake.ts";
+import { catalogPath } from "./catalog_path.ts";
 
 /** Runs the command: ends when Jupyter does. */
 export async function run(invocation: Invocation): Promise<number> {

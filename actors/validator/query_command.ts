@@ -7,7 +7,8 @@
 import { join, relative, resolve } from "node:path";
 import { exit_codes, UsageError } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
-import { catalogPath, readLake } from "./lake.ts";
+import { catalogPath } from "./catalog_path.ts";
+import { readLake } from "./lake.ts";
 import { openOut, whileRead } from "./output.ts";
 import { type QueryFormat, query, query_formats } from "./query.ts";
 import { parseAsOf } from "./time_bounds.ts";

@@ -7,9 +7,10 @@
 import { lockHolder } from "../settings/data_directory.ts";
 import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
+import { catalogPath } from "./catalog_path.ts";
 import { holds } from "./check.ts";
 import { runChecks } from "./checks.ts";
-import { catalogPath, readLake } from "./lake.ts";
+import { readLake } from "./lake.ts";
 import { openOut, whileRead } from "./output.ts";
 import { pinTables } from "./pins.ts";
 import { duckDBSentence } from "./query.ts";

@@ -18,7 +18,7 @@ WITH told AS MATERIALIZED (
 ),
 gold AS (
   SELECT
-    exchange, connection_id, frame_sequence, native_symbol, message_id,
+    exchange, connection_id, frame_sequence, native_symbol,
     try_cast(trade_id AS BIGINT) AS trade_id,
     price, quantity, side,
     epoch_us(timestamp) AS timestamp_us
@@ -26,7 +26,11 @@ gold AS (
 ),
 untold AS (
   SELECT g.* FROM gold AS g
-  SEMI JOIN checked.frames AS f
+  -- A frame that is no JSON tells nothing, but it is there.
+  SEMI JOIN (
+    SELECT connection_id, frame_sequence FROM silver.frames
+    WHERE received_us >= getvariable('frames_since')
+  ) AS f
     ON g.connection_id = f.connection_id AND g.frame_sequence = f.frame_sequence
   ANTI JOIN told AS t
     ON g.connection_id = t.connection_id AND g.frame_sequence = t.frame_sequence

@@ -99,7 +99,7 @@ SELECT * FROM silver.trades WHERE timestamp >= getvariable('silver_since');
 CREATE VIEW checked.silver_quarantine AS
 SELECT t.* FROM silver.quarantine AS t
 JOIN bounds.offsets AS o ON t.topic = o.topic AND t.partition = o.partition
-WHERE t."offset" >= o.from_offset;
+WHERE t."offset" >= o.from_offset AND t.kafka_timestamp >= getvariable('bronze_since');
 
 CREATE VIEW checked.gold_trades AS
 SELECT * FROM gold.trades WHERE timestamp >= getvariable('gold_since');

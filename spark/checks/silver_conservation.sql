@@ -7,9 +7,11 @@ WITH outcomes AS (
   SELECT topic, partition, "offset", 0 AS in_bronze, 1 AS in_trades, 0 AS in_quarantine
   FROM silver.trades WHERE kafka_timestamp >= getvariable('bronze_since')
   UNION ALL
-  SELECT topic, partition, "offset", 0, 0, 1 FROM silver.quarantine
+  SELECT topic, partition, "offset", 0, 0, 1
+  FROM silver.quarantine WHERE kafka_timestamp >= getvariable('bronze_since')
   UNION ALL
-  SELECT topic, partition, "offset", 1, 0, 0 FROM bronze.trades
+  SELECT topic, partition, "offset", 1, 0, 0
+  FROM bronze.trades WHERE kafka_timestamp >= getvariable('bronze_since')
 )
 SELECT
   t.topic, t.partition, t."offset",

@@ -19,7 +19,8 @@ import { registryActor } from "../../actors/registry/registry.ts";
 import { pythonOf } from "../../actors/spark/driver_port.ts";
 import { MaintenanceDesk } from "../../actors/spark/maintenance_desk.ts";
 import { type SparkInput, spark } from "../../actors/spark/spark.ts";
-import { catalogPath, type Lake, openLake, readLake } from "../../actors/validator/lake.ts";
+import { catalogPath } from "../../actors/validator/catalog_path.ts";
+import { type Lake, openLake, readLake } from "../../actors/validator/lake.ts";
 import { consumedPositions } from "../../actors/validator/table_metadata.ts";
 import {
   dead_letters_topic,

@@ -222,6 +222,9 @@ def faults() -> Mapping[str, tuple[str, ...]]:
         ),
         "gold_frames.2": (f"INSERT INTO {frames} VALUES {absent_id}",),
         "gold_frames.3": (f"DELETE FROM {frames} WHERE {its_frame}",),
+        "gold_frames.4": (
+            f"UPDATE {frames} SET frame = substring(frame, 1, length(frame) - 1) WHERE {its_frame}",
+        ),
         "frame_lost.1": (
             f"DELETE FROM {frames} WHERE connection_id = 'binance-2' AND frame_sequence = 2",
         ),

@@ -47,6 +47,7 @@ const faults = [
   "gold_frames.1",
   "gold_frames.2",
   "gold_frames.3",
+  "gold_frames.4",
   "gold_ids.1",
   "gold_ids.2",
   "gold_origin.1",
