@@ -11,6 +11,7 @@
 
 import { join } from "node:path";
 import { type BrokerInput, brokerActor } from "../actors/broker/broker.ts";
+import { pythonOf } from "../actors/port/python.ts";
 import type { OutboxOptions } from "../actors/producer/outbox.ts";
 import type { SpillStore } from "../actors/producer/spill.ts";
 import { type TopicsInput, topicSpecs, topicsActor } from "../actors/producer/topics.ts";
@@ -19,7 +20,6 @@ import { type RegistryInput, registryActor } from "../actors/registry/registry.t
 import { readPem } from "../actors/settings/pem_file.ts";
 import type { Settings } from "../actors/settings/settings.ts";
 import { type SimulatorPortInput, simulatorPort } from "../actors/simulator/simulator_port.ts";
-import { pythonOf } from "../actors/spark/driver_port.ts";
 import { javaClientOptions } from "../actors/spark/kafka_options.ts";
 import { type SparkConfig, type SparkInput, spark } from "../actors/spark/spark.ts";
 import { catalogFile } from "../actors/validator/catalog_path.ts";

@@ -12,6 +12,7 @@ import { exchanges } from "../exchanges/mod.ts";
 import { exit_codes, FailureError, reasonOf, UsageError } from "../settings/exit.ts";
 import type { Flags, Invocation } from "../settings/invocation.ts";
 import { type BenchFrame, exchangeOf } from "./bench_frame.ts";
+import { readNumber } from "./bench_number.ts";
 import { benchChecks } from "./checks_bench.ts";
 import { benchFeed } from "./feed_bench.ts";
 import { benchLake } from "./lake_bench.ts";
@@ -58,7 +59,10 @@ export async function run(invocation: Invocation): Promise<number> {
 
 async function benchNormalize(flags: Flags): Promise<number> {
   const stretch = stretches[readTarget(flags.to)];
-  const frames = await readFrames(flags.frames, readCount(flags.count));
+  const frames = await readFrames(
+    flags.frames,
+    readNumber(flags, "count", frames_max) ?? frames_default,
+  );
   const measurement = measure(stretch(frames, exchanges));
   const { trades, seconds, cpu_s, floor_cpu_s, rss_bytes, floor_ratio } = measurement;
   if (trades === 0) throw new FailureError("Cannot measure: the frames hold no readable trade");
@@ -76,13 +80,6 @@ function readTarget(to: string | boolean | undefined): keyof typeof stretches {
   if (to === undefined || to === "trade") return "trade";
   if (to === "record") return "record";
   throw new UsageError(`--to is "${to}": it must be trade or record`);
-}
-
-function readCount(count: string | boolean | undefined): number {
-  if (count === undefined) return frames_default;
-  const number = /^\d+$/.test(String(count)) ? Number(count) : Number.NaN;
-  if (number >= 1 && number <= frames_max) return number;
-  throw new UsageError(`--count is "${count}": it must be an integer from 1 to ${frames_max}`);
 }
 
 async function readFrames(

@@ -9,11 +9,11 @@ import type { Flags } from "../settings/invocation.ts";
 
 const numbers_max = 10_000_000;
 
-/** An integer above zero, or null where the flag is absent. */
-export function readNumber(flags: Flags, name: string): number | null {
+/** An integer from 1 to `number_max`, or null where the flag is absent. */
+export function readNumber(flags: Flags, name: string, number_max = numbers_max): number | null {
   const value = flags[name];
   if (value === undefined) return null;
-  const number = /^\d{1,8}$/.test(String(value)) ? Number(value) : 0;
-  if (number >= 1 && number <= numbers_max) return number;
-  throw new UsageError(`--${name} is "${value}": it must be an integer from 1 to ${numbers_max}`);
+  const number = /^\d+$/.test(String(value)) ? Number(value) : 0;
+  if (number >= 1 && number <= number_max) return number;
+  throw new UsageError(`--${name} is "${value}": it must be an integer from 1 to ${number_max}`);
 }

@@ -8,11 +8,14 @@
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Latency } from "../producer/latency.ts";
 import { exit_codes } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
-import { openLake, readLake } from "../validator/lake.ts";
+import { catalogPath } from "../validator/catalog_path.ts";
+import { newestView, openLake, readLake } from "../validator/lake.ts";
 import { validate } from "../validator/validate_command.ts";
 import { readNumber } from "./bench_number.ts";
+import { median } from "./measure.ts";
 import { refined, usePlatform } from "./platform_run.ts";
 
 const rows_default = 1_000_000;
@@ -39,13 +42,13 @@ export async function benchChecks({ flags, root }: Invocation): Promise<number> 
     await usePlatform({ root, rate, data_dir }, ({ url }) => refined(url, rows, fill_ms_max));
     process.stderr.write(`Gold has its ${rows} trades\n`);
     const checks = await measureChecks(root, data_dir);
-    const seconds = await measureQuery(root, data_dir);
+    const latency = await measureQuery(root, data_dir);
     const figures = {
       rows: checks.rows,
       checks_s: checks.checks_s.toFixed(3),
       frames_s: checks.frames_s.toFixed(3),
-      query_p50_ms: (percentile(seconds, 50) * 1_000).toFixed(1),
-      query_p99_ms: (percentile(seconds, 99) * 1_000).toFixed(1),
+      query_p50_ms: millisecondsOf(latency.percentile(0.5)),
+      query_p99_ms: millisecondsOf(latency.percentile(0.99)),
       rss_mb: Math.round(process.resourceUsage().maxRSS / 1_000),
     };
     const line = Object.entries(figures).map(([name, value]) => `${name}=${value}`);
@@ -56,13 +59,15 @@ export async function benchChecks({ flags, root }: Invocation): Promise<number> 
   return exit_codes.done;
 }
 
-/** All checks, some times; the middle one counts. */
+/** All checks, some times; the middle ones count. */
 async function measureChecks(root: string, data_dir: string) {
-  const found = [];
+  const of_frames_s: number[] = [];
+  const others_s: number[] = [];
+  let rows = 0;
   for (let turn = 0; turn < turns; turn += 1) {
     const started_ms = performance.now();
     const { outcomes } = await validate({
-      catalog_path: join(data_dir, "lake", "catalog.db"),
+      catalog_path: catalogPath({ data_dir, catalog_uri: null }),
       data_dir,
       root,
       since_ms: null,
@@ -77,29 +82,26 @@ async function measureChecks(root: string, data_dir: string) {
     for (const { check, verdict, milliseconds } of outcomes) {
       process.stderr.write(`${check.name}: ${verdict}, ${milliseconds} ms\n`);
     }
-    const rows = outcomes.find(({ check }) => check.name === "gold_unique")?.rows ?? 0;
-    found.push({ rows, frames_s, checks_s: whole_s - frames_s });
+    rows = outcomes.find(({ check }) => check.name === "gold_unique")?.rows ?? 0;
+    of_frames_s.push(frames_s);
+    others_s.push(whole_s - frames_s);
   }
-  found.sort((one, other) => one.checks_s - other.checks_s);
-  return found[turns >> 1] ?? { rows: 0, frames_s: Number.NaN, checks_s: Number.NaN };
+  return { rows, frames_s: median(of_frames_s), checks_s: median(others_s) };
 }
 
-async function measureQuery(root: string, data_dir: string): Promise<readonly number[]> {
-  const tables = await readLake(join(data_dir, "lake", "catalog.db"));
-  const views = tables.map((table) => ({
-    table,
-    snapshot_id: table.metadata.snapshots[0]?.snapshot_id ?? null,
-  }));
+async function measureQuery(root: string, data_dir: string): Promise<Latency> {
+  const tables = await readLake(catalogPath({ data_dir, catalog_uri: null }));
+  const views = tables.map(newestView);
   using lake = await openLake({ root, data_dir, views });
-  const seconds: number[] = [];
+  const latency = new Latency();
   for (let query = 0; query < queries; query += 1) {
     const started_ms = performance.now();
     await lake.connection.runAndReadAll(an_hour);
-    seconds.push((performance.now() - started_ms) / 1_000);
+    latency.add((performance.now() - started_ms) * 1_000);
   }
-  return seconds.sort((one, other) => one - other);
+  return latency;
 }
 
-function percentile(ordered: readonly number[], percent: number): number {
-  return ordered[Math.ceil((ordered.length * percent) / 100) - 1] ?? Number.NaN;
+function millisecondsOf(latency_us: number | null): string {
+  return ((latency_us ?? Number.NaN) / 1_000).toFixed(1);
 }

@@ -12,6 +12,7 @@ import { exchanges } from "../exchanges/mod.ts";
 import type { Trade } from "../messages.ts";
 import { chooseFreePort } from "../port/free_port.ts";
 import { spawnPort } from "../port/port.ts";
+import { pythonOf } from "../port/python.ts";
 import { Outbox, type OutboxOptions } from "../producer/outbox.ts";
 import { registerSchemas } from "../registry/client.ts";
 import { type RegistryInput, registryActor } from "../registry/registry.ts";
@@ -20,6 +21,7 @@ import { FailureError } from "../settings/exit.ts";
 import { warningsOnly } from "./bench_log.ts";
 import { startStanding } from "./incarnate.ts";
 import { type Kafka, startKafka } from "./kafka.ts";
+import { median } from "./measure.ts";
 import { openProducer } from "./producer_ground.ts";
 import { seedFrames } from "./seed_frames.ts";
 import { readTrades } from "./stretch.ts";
@@ -179,7 +181,7 @@ async function takeTurns(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const port = spawnPort({
     name: "stages",
-    command: [join(root, ".setup/python/bin/python"), join(root, "spark/jobs/stages.py")],
+    command: [pythonOf(root), join(root, "spark/jobs/stages.py")],
     data_dir,
     environment: { PYTHONDONTWRITEBYTECODE: "1" },
     signal,
@@ -218,13 +220,9 @@ function resultOf(turns: readonly Turn[], { rows, tell }: BacklogOptions): Backl
     const rates = warm.map((turn) => rows / turn[stage]);
     const shares = warm.map((turn) => turn.ceiling / turn[stage]);
     tell(
-      `${stage}: ${Math.round(middleOf(rates))} rows/s (${rates.map(Math.round).join(", ")}), ` +
-        `${middleOf(shares).toFixed(3)} of the ceiling`,
+      `${stage}: ${Math.round(median(rates))} rows/s (${rates.map(Math.round).join(", ")}), ` +
+        `${median(shares).toFixed(3)} of the ceiling`,
     );
   }
   return { rows, seconds: whole(middle) };
-}
-
-function middleOf(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
 }

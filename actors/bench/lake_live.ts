@@ -13,9 +13,9 @@ import { FailureError } from "../settings/exit.ts";
 import type { StatusNode } from "../status/node.ts";
 import { groupUsage, processUsage } from "./kafka.ts";
 import {
-  firstBatch,
   numberIn,
   type RunningPlatform,
+  refined,
   sparkFigures,
   usePlatform,
 } from "./platform_run.ts";
@@ -64,7 +64,7 @@ export async function measureLive(options: LiveOptions): Promise<Live> {
 async function measureAt({ url, pid }: RunningPlatform, options: LiveOptions): Promise<Live> {
   const { tell, rate, seconds } = options;
   const looks: Look[] = [];
-  const begun = await firstBatch(url);
+  const begun = await refined(url, 1);
   tell(`Gold has its first trades; measured from ${warm_up_ms / 1_000} s later`);
   await Bun.sleep(warm_up_ms);
   const before = await usages(begun, pid);

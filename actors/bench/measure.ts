@@ -81,6 +81,6 @@ function takeTurn(pass: Pass, passes: number): Turn {
 }
 
 /** The middle one of an odd number of values. */
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return values.toSorted((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
 }

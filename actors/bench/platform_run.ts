@@ -48,7 +48,7 @@ export async function usePlatform<Result>(
   });
   const address = addressIn(child.stderr);
   try {
-    const url = await withDeadline(address, "show its status page");
+    const url = await withDeadline(address, "show its status page", start_ms_max);
     return await Promise.race([use({ url, pid: child.pid }), endOf(child.exited)]);
   } finally {
     child.kill("SIGTERM");
@@ -57,13 +57,12 @@ export async function usePlatform<Result>(
   }
 }
 
-/** The tree, once the refining query has taken trades. */
-export async function firstBatch(url: string): Promise<StatusNode> {
-  return await withDeadline(treeWith(url, 1), "refine its first batch");
-}
-
 /** The tree, once the refining query has taken so many trades; fails after `wait_ms_max`. */
-export async function refined(url: string, rows: number, wait_ms_max: number): Promise<StatusNode> {
+export async function refined(
+  url: string,
+  rows: number,
+  wait_ms_max = start_ms_max,
+): Promise<StatusNode> {
   return await withDeadline(treeWith(url, rows), `refine ${rows} trades`, wait_ms_max);
 }
 
@@ -123,11 +122,7 @@ function findSpark(tree: StatusNode | null): StatusNode | undefined {
     : findNode(tree, ({ id, kind }) => id === "spark" && kind === "port");
 }
 
-async function withDeadline<T>(
-  promise: Promise<T>,
-  what: string,
-  wait_ms_max = start_ms_max,
-): Promise<T> {
+async function withDeadline<T>(promise: Promise<T>, what: string, wait_ms_max: number): Promise<T> {
   const deadline = Bun.sleep(wait_ms_max).then(() => {
     throw new FailureError(`Cannot measure: the platform did not ${what}`);
   });

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isObject } from "../plain_object.ts";
 import { type IdRange, readRanges } from "./id_ranges.ts";
 
 /** How a gap was noticed; `jump` where an exchange's ids have no holes, so that it is a proof. */
@@ -145,8 +146,4 @@ function isFoundBy(value: unknown): value is FoundBy {
 
 function isInteger(value: unknown): value is number {
   return Number.isSafeInteger(value);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

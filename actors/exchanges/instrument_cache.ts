@@ -12,6 +12,7 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Instrument } from "../messages.ts";
+import { isObject } from "../plain_object.ts";
 
 /** An instrument list with its age. */
 export interface CachedInstruments {
@@ -86,8 +87,4 @@ function isInstrument(value: unknown): value is Instrument {
     Array.isArray(rest_names) &&
     rest_names.every((name) => typeof name === "string")
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

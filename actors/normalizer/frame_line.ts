@@ -10,6 +10,7 @@
  */
 
 import type { FrameEntry, FrameSession } from "../messages.ts";
+import { isObject } from "../plain_object.ts";
 
 /** Why a line holds no frame. A closed list, beside that of `actors/exchanges/adapter.ts`. */
 const line_reject_reasons = [
@@ -138,10 +139,6 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function unreadable(reason: LineRejectReason): LineReading {

@@ -11,11 +11,6 @@ import { join } from "node:path";
 import { type Port, type PortSpec, spawnPort } from "../port/port.ts";
 import type { SparkConfig } from "./spark.ts";
 
-/** The Python that the set-up has made, in a checkout. */
-export function pythonOf(root: string): string {
-  return join(root, ".setup/python/bin/python");
-}
-
 /** Starts the driver and gives it its configuration. */
 export function spawnDriver(
   options: Pick<PortSpec, "name" | "data_dir" | "signal" | "onLine" | "onErrorLine" | "onExit"> & {

@@ -5,8 +5,9 @@
  * @module
  */
 
+import { pythonOf } from "../port/python.ts";
 import { FailureError } from "../settings/exit.ts";
-import { pythonOf, spawnDriver } from "./driver_port.ts";
+import { spawnDriver } from "./driver_port.ts";
 import type { MaintenanceReport } from "./maintenance_report.ts";
 import { readSparkReport } from "./report.ts";
 import type { SparkConfig } from "./spark.ts";

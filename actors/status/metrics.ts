@@ -104,9 +104,6 @@ export const figure_metrics: readonly FigureMetric[] = [
     spark,
     /^(?<table>[a-z]+\.[a-z]+)_metadata_bytes$/,
   ),
-  gauge("k2_validation_violations", "Latest run", validator, /^(?<check>.+)_violations$/),
-  gauge("k2_validation_seconds", "The latest run", validator, /^seconds$/),
-  gauge("k2_validation_valid_timestamp_seconds", "When all held", validator, /^valid_at_s$/),
   gauge("k2_lake_maintenance_seconds", "The latest run", spark, /^maintenance_seconds$/),
   gauge("k2_lake_lag_seconds", "Behind Kafka", spark, /^(?<query>.+)_lag_s$/),
   gauge(
@@ -120,6 +117,9 @@ export const figure_metrics: readonly FigureMetric[] = [
     ...gauge("k2_lake_batch_seconds", "The latest batch", spark, /^(?<query>.+)_batch_ms$/),
     scale: 0.001,
   },
+  gauge("k2_validation_violations", "Latest run", validator, /^(?<check>.+)_violations$/),
+  gauge("k2_validation_seconds", "The latest run", validator, /^seconds$/),
+  gauge("k2_validation_valid_timestamp_seconds", "When all held", validator, /^valid_at_s$/),
 ];
 
 function counter(name: string, help: string, node: RegExp, figure: RegExp): FigureMetric {

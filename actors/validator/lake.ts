@@ -91,6 +91,11 @@ export function tableNamed(tables: readonly LakeTable[], name: string): LakeTabl
   );
 }
 
+/** A table as it is now. */
+export function newestView(table: LakeTable): View {
+  return { table, snapshot_id: table.metadata.snapshots[0]?.snapshot_id ?? null };
+}
+
 /** Opens DuckDB in memory with one view per table, read-only and locked. */
 export async function openLake(options: LakeOptions): Promise<Lake> {
   // A folder of its own per process: DuckDB names spilled files alike in every process.

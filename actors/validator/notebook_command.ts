@@ -9,6 +9,7 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { pythonOf } from "../port/python.ts";
 import { exit_codes, FailureError } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
 import { catalogPath } from "./catalog_path.ts";
@@ -60,7 +61,7 @@ async function pairNotebooks(
   where: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>> },
 ): Promise<void> {
   const names = readdirSync(where.cwd).filter((name) => name.endsWith(".py"));
-  const child = Bun.spawn([pythonIn(root), "-m", "jupytext", "--quiet", "--sync", ...names], {
+  const child = Bun.spawn([pythonOf(root), "-m", "jupytext", "--quiet", "--sync", ...names], {
     cwd: where.cwd,
     env: { ...where.env },
     stdin: "ignore",
@@ -73,17 +74,13 @@ async function pairNotebooks(
   throw new FailureError(`The notebooks in ${where.cwd} could not be opened: ${reason}`);
 }
 
-function pythonIn(root: string): string {
-  return join(root, ".setup", "python", "bin", "python");
-}
-
 /** The program and its arguments. */
 export function jupyterCommand(
   root: string,
   options: { readonly has_browser: boolean },
 ): readonly string[] {
   return [
-    pythonIn(root),
+    pythonOf(root),
     "-m",
     "jupyterlab",
     "gold_tour.ipynb",

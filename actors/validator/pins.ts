@@ -10,7 +10,7 @@
 
 import { FailureError } from "../settings/exit.ts";
 import { type Bounds, boundsOf } from "./bounds.ts";
-import { type LakeTable, tableNamed, type View } from "./lake.ts";
+import { type LakeTable, newestView, tableNamed, type View } from "./lake.ts";
 import { consumedPositions, type Positions, snapshotConsuming } from "./table_metadata.ts";
 
 /** How the state of a table is chosen that a validation compares. */
@@ -62,10 +62,8 @@ export function pinTables(tables: readonly LakeTable[], since_ms: number | null)
   const views = Object.entries(choices).map(([name, choice]): View => {
     const table = tableNamed(tables, name);
     if (choice === "as_bars") return { table, snapshot_id: snapshotAt(table, positions) };
-    const snapshot_id = table.metadata.snapshots[0]?.snapshot_id ?? null;
-    return choice === "consumed"
-      ? { table, snapshot_id, only: consumed_rows }
-      : { table, snapshot_id };
+    const newest = newestView(table);
+    return choice === "consumed" ? { ...newest, only: consumed_rows } : newest;
   });
   return {
     views,

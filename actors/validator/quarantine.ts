@@ -8,7 +8,15 @@
  * @module
  */
 
-import { type Lake, type LakeTable, openLake, quoted, tableNamed, type View } from "./lake.ts";
+import {
+  type Lake,
+  type LakeTable,
+  newestView,
+  openLake,
+  quoted,
+  tableNamed,
+  type View,
+} from "./lake.ts";
 
 /** Which rows of the quarantine. */
 export interface QuarantineFilter {
@@ -33,10 +41,9 @@ export function quarantineViews(
   quarantine_snapshot_id?: string | null,
 ): readonly View[] {
   return ["bronze.trades", "silver.quarantine"].map((name) => {
-    const table = tableNamed(tables, name);
-    const newest = table.metadata.snapshots[0]?.snapshot_id ?? null;
+    const newest = newestView(tableNamed(tables, name));
     const is_pinned = name === "silver.quarantine" && quarantine_snapshot_id !== undefined;
-    return { table, snapshot_id: is_pinned ? quarantine_snapshot_id : newest };
+    return is_pinned ? { ...newest, snapshot_id: quarantine_snapshot_id } : newest;
   });
 }
 

@@ -11,6 +11,8 @@
  * @module
  */
 
+import { isObject } from "../plain_object.ts";
+
 /** For each topic and partition the first offset that is not consumed yet. */
 export type Positions = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
@@ -147,12 +149,8 @@ function withIdsAsText(text: string): string {
 }
 
 function record(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (!isRecord(value)) throw new Error(`${what} must be an object`);
+  if (!isObject(value)) throw new Error(`${what} must be an object`);
   return value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function list(value: unknown, what: string): readonly unknown[] {

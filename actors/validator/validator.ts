@@ -8,6 +8,7 @@
 
 import { type EventObject, fromCallback } from "xstate";
 import type { Figures, Incarnation, Stop } from "../messages.ts";
+import { isObject } from "../plain_object.ts";
 import { guarded, type Port, type PortExit, spawnPort } from "../port/port.ts";
 import type { After } from "../port/timers.ts";
 import type { Log } from "../settings/log.ts";
@@ -153,7 +154,7 @@ class Schedule {
 }
 
 /** Adds a result to the figures: each check's violations by its name, and which ones have any. */
-export function addResult(figures: Figures, { checks }: Result): void {
+function addResult(figures: Figures, { checks }: Result): void {
   for (const { name, violations } of checks) figures[`${name}_violations`] = violations;
   const violated = checks.filter(({ result }) => result === "violated");
   function namesOf(severity: string): string | null {
@@ -192,8 +193,4 @@ function isResult(value: unknown): value is Result {
         typeof check.violations === "number",
     )
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

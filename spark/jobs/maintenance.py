@@ -38,8 +38,8 @@ from tables import (
 #: time: whoever commits second would fail.
 REPLACING = (GOLD_OHLCV, SILVER_GAPS, SILVER_SESSIONS, SILVER_COVERAGE)
 
-#: Tables that bars are made of.
-MAKING_BARS = (GOLD_TRADES, SILVER_GAPS, SILVER_SESSIONS, SILVER_COVERAGE)
+#: Tables that are compared with bars.
+COMPARED_WITH_BARS = (GOLD_TRADES, SILVER_GAPS, SILVER_SESSIONS, SILVER_COVERAGE)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Maintenance:
             return needed
         newest = consuming_snapshot(iceberg)
         # Bars are compared with what they were made of, which may be a batch ahead.
-        bars = consumed(self._session, GOLD_OHLCV) if table in MAKING_BARS else None
+        bars = consumed(self._session, GOLD_OHLCV) if table in COMPARED_WITH_BARS else None
         compared = None if bars is None else consuming_snapshot(iceberg, bars)
         return needed | {found[0] for found in (newest, compared) if found is not None}
 

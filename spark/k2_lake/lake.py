@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import duckdb
@@ -26,6 +27,8 @@ _DATA_DIR = ".k2"
 _MEMORY_LIMIT = "1GB"
 _THREADS = 2
 _BUSY_TIMEOUT_S = 15
+#: The table whose commits are told of.
+_COMMITS_OF = ("gold", "trades")
 #: So many commits are told of, the newest ones: some hours of them.
 _COMMITS_MAX = 5000
 #: Where a snapshot's summary says what it has consumed.
@@ -37,13 +40,6 @@ class LakeError(Exception):
 
 
 @dataclass(frozen=True)
-class _Commit:
-    committed_ms: int
-    #: By topic and partition the first offset that is not consumed.
-    positions: dict[str, dict[str, int]]
-
-
-@dataclass(frozen=True)
 class _Table:
     namespace: str
     name: str
@@ -51,7 +47,8 @@ class _Table:
     metadata: str
     #: None: no row was ever written.
     snapshot_id: int | None
-    commits: tuple[_Commit, ...]
+    #: committed_at in milliseconds since 1970, topic, partition, next_offset; oldest first.
+    commits: Sequence[tuple[int, str, int, int]]
 
 
 def connect(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBPyConnection:
@@ -141,13 +138,20 @@ def _read_table(namespace: str, name: str, location: str) -> _Table:
             " files, so connect again, and if it stays, restore the lake"
         ) from error
     current = metadata.get("current-snapshot-id")
-    told = (namespace, name) == ("gold", "trades")
-    commits = tuple(
-        _Commit(snapshot["timestamp-ms"], json.loads(snapshot["summary"][_CONSUMED]))
-        for snapshot in metadata.get("snapshots", ())[-_COMMITS_MAX if told else 0 :]
-        if told and _CONSUMED in snapshot.get("summary", {})
-    )
-    return _Table(namespace, name, path, None if current in (None, -1) else int(current), commits)
+    snapshot_id = None if current in (None, -1) else int(current)
+    commits = _commits(metadata) if (namespace, name) == _COMMITS_OF else ()
+    return _Table(namespace, name, path, snapshot_id, commits)
+
+
+def _commits(metadata: dict[str, Any]) -> Sequence[tuple[int, str, int, int]]:
+    return [
+        (snapshot["timestamp-ms"], topic, int(partition), next_offset)
+        for snapshot in metadata.get("snapshots", ())[-_COMMITS_MAX:]
+        for topic, partitions in json.loads(
+            snapshot.get("summary", {}).get(_CONSUMED, "{}")
+        ).items()
+        for partition, next_offset in partitions.items()
+    ]
 
 
 def _add_commits(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
@@ -156,16 +160,13 @@ def _add_commits(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]
         "CREATE TABLE k2.commits (committed_at TIMESTAMPTZ, topic VARCHAR,"
         ' "partition" INTEGER, next_offset BIGINT)'
     )
-    rows = [
-        f"(make_timestamptz({commit.committed_ms * 1000}), {_text(topic)}, {int(partition)},"
-        f" {next_offset})"
+    rows = ", ".join(
+        f"(make_timestamptz({committed_ms * 1000}), {_text(topic)}, {partition}, {next_offset})"
         for table in tables
-        for commit in table.commits
-        for topic, partitions in commit.positions.items()
-        for partition, next_offset in partitions.items()
-    ]
+        for committed_ms, topic, partition, next_offset in table.commits
+    )
     if rows:
-        connection.execute(f"INSERT INTO k2.commits VALUES {', '.join(rows)}")
+        connection.execute(f"INSERT INTO k2.commits VALUES {rows}")
 
 
 def _rows(table: _Table) -> str:

@@ -7,7 +7,7 @@
 
 import { expect } from "bun:test";
 import { resolve } from "node:path";
-import { pythonOf } from "../../actors/spark/driver_port.ts";
+import { pythonOf } from "../../actors/port/python.ts";
 import { differencesOf } from "./lake_expected.ts";
 import type { LakeFeed } from "./lake_feed.ts";
 import type { Driver, LakeRig } from "./lake_rig.ts";

@@ -11,16 +11,16 @@ import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Admin, Producer } from "@platformatic/kafka";
 import { signalGroup } from "../../actors/port/process.ts";
+import { pythonOf } from "../../actors/port/python.ts";
 import { afterOnHost } from "../../actors/port/timers.ts";
 import { Outbox } from "../../actors/producer/outbox.ts";
 import { topicSpecs } from "../../actors/producer/topics.ts";
 import { registerSchemas } from "../../actors/registry/client.ts";
 import { registryActor } from "../../actors/registry/registry.ts";
-import { pythonOf } from "../../actors/spark/driver_port.ts";
 import { MaintenanceDesk } from "../../actors/spark/maintenance_desk.ts";
 import { type SparkInput, spark } from "../../actors/spark/spark.ts";
 import { catalogPath } from "../../actors/validator/catalog_path.ts";
-import { type Lake, openLake, readLake } from "../../actors/validator/lake.ts";
+import { type Lake, newestView, openLake, readLake } from "../../actors/validator/lake.ts";
 import { consumedPositions } from "../../actors/validator/table_metadata.ts";
 import {
   dead_letters_topic,
@@ -251,11 +251,7 @@ function catalogOf(folder: string): string {
 /** DuckDB over the newest snapshot of every table of the lake in a data directory. */
 export async function openTables(folder: string): Promise<Lake> {
   const tables = await readLake(catalogOf(folder));
-  const views = tables.map((table) => ({
-    table,
-    snapshot_id: table.metadata.snapshots[0]?.snapshot_id ?? null,
-  }));
-  return await openLake({ root, data_dir: folder, views });
+  return await openLake({ root, data_dir: folder, views: tables.map(newestView) });
 }
 
 /**

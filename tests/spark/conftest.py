@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from config import Config
-from lake import Lake
+from lake import QUICK_JAVA, Lake
 from session import open_session
 from tables import TABLES, definitions
 
@@ -34,7 +34,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         checkpoint_dir=f"{folder}/checkpoints",
         temp_dir=f"{folder}/temp",
         jars_dir=str(ROOT / ".setup" / "spark"),
-        driver_java_options="-XX:TieredStopAtLevel=1",
+        driver_java_options=QUICK_JAVA,
         master="local[2]",
     )
     before = Path.cwd()

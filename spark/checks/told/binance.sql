@@ -29,7 +29,7 @@ SELECT
 FROM (
   SELECT
     connection_id, frame_sequence, request,
-    unnest(regexp_extract_all(frame, '[{][^{}]*"isBuyerMaker"[^{}]*[}]')) AS item
+    unnest(objects_with(frame, 'isBuyerMaker')) AS item
   FROM checked.frames
   WHERE exchange = 'binance' AND kind = 'PAGE'
 )

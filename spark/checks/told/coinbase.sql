@@ -16,7 +16,7 @@ SELECT
 FROM (
   SELECT
     connection_id, frame_sequence, request,
-    unnest(regexp_extract_all(frame, '[{][^{}]*"trade_id"[^{}]*[}]')) AS item
+    unnest(objects_with(frame, 'trade_id')) AS item
   FROM checked.frames
   WHERE exchange = 'coinbase' AND contains(frame, '"trade_id"')
 )

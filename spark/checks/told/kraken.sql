@@ -14,7 +14,7 @@ SELECT
 FROM (
   SELECT
     connection_id, frame_sequence,
-    unnest(regexp_extract_all(frame, '[{][^{}]*"trade_id"[^{}]*[}]')) AS item
+    unnest(objects_with(frame, 'trade_id')) AS item
   FROM checked.frames
   WHERE exchange = 'kraken' AND kind = 'MESSAGE' AND contains(frame, '"trade_id"')
 )

@@ -9,9 +9,9 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SimulatedClock } from "xstate";
+import { pythonOf } from "../../../actors/port/python.ts";
 import { Outbox } from "../../../actors/producer/outbox.ts";
 import { topicSpecs } from "../../../actors/producer/topics.ts";
-import { pythonOf } from "../../../actors/spark/driver_port.ts";
 import { MaintenanceDesk } from "../../../actors/spark/maintenance_desk.ts";
 import { type SparkConfig, type SparkInput, spark } from "../../../actors/spark/spark.ts";
 import {

@@ -9,6 +9,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+import { pythonOf } from "../../../actors/port/python.ts";
+
 /** The checkout. */
 export const root = resolve(import.meta.dir, "../../..");
 
@@ -21,8 +23,7 @@ const folder = join(tmpdir(), `k2-lakes-${process.pid}`);
 export async function makeLakes(): Promise<string> {
   if (existsSync(folder)) return folder;
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const python = join(root, ".setup", "python", "bin", "python");
-  const child = Bun.spawn([python, join(root, "tests", "spark", "make_lake.py"), folder], {
+  const child = Bun.spawn([pythonOf(root), join(root, "tests", "spark", "make_lake.py"), folder], {
     env: { ...process.env, PYTHONPATH: join(root, "spark", "jobs"), PYTHONDONTWRITEBYTECODE: "1" },
     stdout: "ignore",
     stderr: "pipe",
