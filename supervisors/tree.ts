@@ -46,6 +46,11 @@ import { type ChildSpec, type SupervisorSpec, supervisorChild } from "./supervis
 
 /** A first start of Spark on a busy machine. */
 const spark_start_ms_max = 300_000;
+/**
+ * With fewer, the tasks of trades wait in line behind one that takes seconds, of frames or of
+ * maintenance, where the cores would have taken turns.
+ */
+const spark_slots_min = 4;
 
 /**
  * The outbox that every incarnation of producer and port works on, as settings want it.
@@ -320,7 +325,7 @@ export function sparkConfig({
     checkpoint_dir: join(data_dir, "lake/checkpoints"),
     temp_dir: join(data_dir, "tmp/spark"),
     jars_dir: join(root, ".setup/spark"),
-    master: settings.spark_master ?? "local[*]",
+    master: settings.spark_master ?? localMaster(),
     driver_memory: settings.spark_driver_memory,
     driver_java_options: settings.spark_driver_java_options,
     trigger_seconds: settings.trigger_seconds,
@@ -334,4 +339,9 @@ export function sparkConfig({
     retention_gold_days: retention.gold_days,
     accept_lost_offsets: false,
   };
+}
+
+/** Spark in one process, with a task slot for each core, and enough of them for all queries. */
+function localMaster(): string {
+  return `local[${Math.max(navigator.hardwareConcurrency, spark_slots_min)}]`;
 }

@@ -3,8 +3,8 @@
 Readers open every file, so many small ones cost them time; each rewrite costs us the same bytes
 again. So a partition that still grows is only touched when it has many files, one whose period is
 over and that nothing has touched for a while as soon as two fit together, and a file that is large
-enough is left alone. The target is small for Iceberg: joining one file is one task, which takes a
-core from the queries for as long as it runs. Pure.
+enough is left alone. The target is small for Iceberg, about 150,000 trades: joining one file is one
+task, which takes a core from the queries for as long as it runs. Pure.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGE_SHARE = 0.75
 class Compaction:
     """How files are to be."""
 
-    target_bytes: int = 32 * MIB
+    target_bytes: int = 4 * MIB
     #: An open partition with more small files than this is compacted.
     open_files_max: int = 50
     #: A partition that something has been written to within this time is still open.

@@ -56,8 +56,8 @@ def test_a_partition_closes_an_hour_after_its_last_write(
     [
         (1, 1, True, False),
         (2, 200, True, True),
-        (7, 200 * MIB, True, False),
-        (8, 200 * MIB, True, True),
+        (7, 25 * MIB, True, False),
+        (8, 25 * MIB, True, True),
         (50, 200, False, False),
         (51, 200, False, True),
     ],
@@ -73,17 +73,17 @@ def test_the_number_of_files_says_whether_to_look(
     ("sizes", "closed", "count"),
     [
         # A closed partition is joined as soon as two of its files fit into one.
-        ([5 * MIB], True, 0),
-        ([5 * MIB, 6 * MIB], True, 2),
-        ([5 * MIB, 24 * MIB], True, 0),
-        ([17 * MIB, 18 * MIB, 19 * MIB], True, 0),
+        ([MIB], True, 0),
+        ([MIB, 2 * MIB], True, 2),
+        ([MIB, 3 * MIB], True, 0),
+        ([2 * MIB + 1] * 3, True, 0),
         # An open one only when it has many, and not those that are large enough.
         ([1000] * 50, False, 0),
         ([1000] * 51, False, 51),
-        ([24 * MIB] * 500, False, 0),
-        ([24 * MIB] * 500 + [1000] * 50, False, 0),
+        ([3 * MIB] * 500, False, 0),
+        ([3 * MIB] * 500 + [1000] * 50, False, 0),
         # A step is bounded.
-        ([8 * MIB] * 100, True, 4),
+        ([MIB] * 100, True, 4),
     ],
 )
 def test_small_files_are_joined(sizes: list[int], *, closed: bool, count: int) -> None:
@@ -94,6 +94,6 @@ def test_a_group_is_one_task_and_one_file() -> None:
     options = rewrite_options(7, PLAN)
 
     assert options["target-file-size-bytes"] == options["max-file-group-size-bytes"]
-    assert options["target-file-size-bytes"] == str(32 * MIB)
-    assert options["min-file-size-bytes"] == str(24 * MIB)
+    assert options["target-file-size-bytes"] == str(4 * MIB)
+    assert options["min-file-size-bytes"] == str(3 * MIB)
     assert options["max-files-to-rewrite"] == "7"
