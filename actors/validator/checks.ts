@@ -14,10 +14,15 @@ import { type Lake, openLake, quoted } from "./lake.ts";
 import type { Pins } from "./pins.ts";
 import { rowAsJson } from "./values.ts";
 
-/** What all checks share, run before them. */
-const prepare_file = "prepare.sql";
-/** What cuts trades out of frames. */
-const cutting_file = "cutting.sql";
+/** What checks share, and no check. */
+const shared_files = {
+  /** Sums, products and quotients of decimals. */
+  arithmetic: "arithmetic.sql",
+  /** What cuts trades out of frames. */
+  cutting: "cutting.sql",
+  /** The rows that checks look at, and what all bars should be. */
+  prepare: "prepare.sql",
+} as const;
 const samples_max = 5;
 /** Where all rows begin; -infinity would do, but DuckDB cannot subtract it from a time. */
 const beginning = "0001-01-01T00:00:00Z";
@@ -34,7 +39,7 @@ interface ChecksOptions {
 /** Every check, in the order of their file names. */
 export function loadChecks(root: string): readonly Check[] {
   return sqlFiles(root)
-    .filter(({ name }) => name !== prepare_file && name !== cutting_file)
+    .filter(({ name }) => !Object.values<string>(shared_files).includes(name))
     .map(({ name, sql }) => parseCheck(name, sql));
 }
 
@@ -49,11 +54,12 @@ export function toldStatements(root: string): readonly string[] {
       `CREATE VIEW told.${exchange} AS SELECT ${quoted(exchange)} AS exchange, * FROM (${sql})`,
   );
   const all = told.map(({ exchange }) => `SELECT * FROM told.${exchange}`).join(" UNION ALL ");
-  return [readShared(root, cutting_file), ...views, `CREATE VIEW told.trades AS ${all}`];
+  return [readShared(root, "cutting"), ...views, `CREATE VIEW told.trades AS ${all}`];
 }
 
-function readShared(root: string, file: string): string {
-  return readFileSync(join(checksFolder(root), file), "utf8");
+/** A file of SQL that checks share. */
+export function readShared(root: string, name: keyof typeof shared_files): string {
+  return readFileSync(join(checksFolder(root), shared_files[name]), "utf8");
 }
 
 function sqlFiles(root: string, ...inner: readonly string[]) {
@@ -72,12 +78,13 @@ function checksFolder(root: string): string {
 export async function runChecks(options: ChecksOptions): Promise<readonly Outcome[]> {
   const checks = loadChecks(options.root);
   using lake = await openPinned(options);
+  const counts = new Map<string, number>();
   const outcomes: Outcome[] = [];
   for (const check of checks) {
     outcomes.push(
       check.needs === "platform" && !options.is_running
         ? notChecked(check, `${check.name} not checked: no platform is running`)
-        : await runCheck(lake.connection, check),
+        : await runCheck(lake.connection, check, counts),
     );
   }
   return outcomes;
@@ -96,7 +103,7 @@ async function openPinned(options: ChecksOptions): Promise<Lake> {
       ...Object.entries(pins.bounds).map(([name, since_ms]) => setSince(name, since_ms)),
       `SET VARIABLE now = ${quoted(new Date(now_ms).toISOString())}::TIMESTAMPTZ`,
     ],
-    after: [readShared(root, prepare_file), ...toldStatements(root)],
+    after: [readShared(root, "arithmetic"), readShared(root, "prepare"), ...toldStatements(root)],
   });
 }
 
@@ -114,7 +121,12 @@ function positionRows(pins: Pins): readonly string[] {
   );
 }
 
-async function runCheck(connection: DuckDBConnection, check: Check): Promise<Outcome> {
+/** @param counts Rows of the relations that are counted so far; what a check looks at is added. */
+async function runCheck(
+  connection: DuckDBConnection,
+  check: Check,
+  counts: Map<string, number>,
+): Promise<Outcome> {
   const started_ms = performance.now();
   try {
     await connection.run(`CREATE OR REPLACE TEMP TABLE violations AS ${check.sql}`);
@@ -123,7 +135,11 @@ async function runCheck(connection: DuckDBConnection, check: Check): Promise<Out
   }
   const violations = await count(connection, "violations");
   let rows = 0;
-  for (const relation of check.relations) rows += await count(connection, relation);
+  for (const relation of check.relations) {
+    const counted = counts.get(relation) ?? (await count(connection, relation));
+    counts.set(relation, counted);
+    rows += counted;
+  }
   return {
     check,
     verdict: verdictOf({ rows, violations }),

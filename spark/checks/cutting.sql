@@ -7,9 +7,12 @@ CREATE MACRO number_of(item, key) AS
 
 CREATE MACRO word_of(item, key) AS regexp_extract(item, '"' || key || '"\s*:\s*([a-z]+)', 1);
 
--- The innermost objects that have a key.
+-- Objects that have a key of their own, and at most objects without further ones in them: an exchange
+-- may add a field at any time.
 CREATE MACRO objects_with(frame, key) AS
-  regexp_extract_all(frame, '[{][^{}]*"' || key || '"[^{}]*[}]');
+  regexp_extract_all(
+    frame, '[{](?:[^{}]|[{][^{}]*[}])*"' || key || '"(?:[^{}]|[{][^{}]*[}])*[}]'
+  );
 
 -- Microseconds since 1970 from milliseconds or microseconds, from seconds with decimals, and from ISO
 -- 8601. What is finer than a microsecond is cut.

@@ -5,5 +5,7 @@
 -- remedy: Rebuild Gold from Silver.
 SELECT message_id, timestamp, exchange_date, exchange_hour
 FROM checked.gold_trades
-WHERE exchange_date IS DISTINCT FROM timestamp::DATE
-  OR exchange_hour IS DISTINCT FROM hour(timestamp)
+WHERE epoch_us(timestamp) // 3600000000
+  IS DISTINCT FROM (exchange_date - DATE '1970-01-01') * 24 + exchange_hour
+  -- Hour 24 is no hour of the day before.
+  OR exchange_hour NOT BETWEEN 0 AND 23

@@ -11,48 +11,6 @@
 --   getvariable('now')     TIMESTAMPTZ
 --   bounds.positions       (topic, partition, next_offset): what Gold has consumed
 
--- Exact arithmetic. A product of two DECIMAL(38,18) overflows, `/` gives a binary float, and a sum of
--- large DECIMAL(38,18) may wrap in silence. A number is therefore taken apart into its whole and its
--- fraction, counted in units of 10^-18; every product of two such parts fits into 128 bits where the
--- number that it belongs to fits into DECIMAL(38,18).
-CREATE MACRO whole(x) AS trunc(x)::HUGEINT;
-
-CREATE MACRO fraction(x) AS
-  ((x % 1)::DECIMAL(18, 18) * 1000000000000000000::DECIMAL(19, 0))::HUGEINT;
-
-CREATE MACRO unit() AS 1000000000000000000::HUGEINT;
-
-CREATE MACRO units(x) AS whole(x) * unit() + fraction(x);
-
--- A sum, from the sum of trunc(x) and the sum of x % 1; NULL where 38 digits cannot hold it.
-CREATE MACRO joined_sum(wholes, fractions) AS
-  try_cast(wholes + trunc(fractions) AS DECIMAL(38, 18)) + fractions % 1;
-
--- Whether x is p x q, exactly. With whole parts P, Q and fractions f, g, x - PQ - Pg - fQ must be fg.
--- Of these only fg has more than 18 decimals; and where x fits, all of them do.
-CREATE MACRO is_product(x, p, q) AS
-  coalesce(
-    TRY(
-      (
-        x - trunc(p) * trunc(q) - trunc(p) * (q % 1)::DECIMAL(18, 18)
-        - (p % 1)::DECIMAL(18, 18) * trunc(q)
-      )::DECIMAL(18, 18) = (p % 1)::DECIMAL(18, 18) * (q % 1)::DECIMAL(18, 18)
-    ),
-    false
-  );
-
--- Whether x is a / b rounded half up to 18 decimals: -b <= 2 (a - x b) < b, in units of 10^-36.
-CREATE MACRO is_quotient(x, a, b) AS
-  coalesce(
-    TRY(
-      2 * (
-        (units(a) - whole(x) * whole(b) * unit() - whole(x) * fraction(b) - fraction(x) * whole(b))
-        * unit() - fraction(x) * fraction(b)
-      ) BETWEEN -units(b) AND units(b) - 1
-    ),
-    false
-  );
-
 -- Where in Bronze each partition's checks begin: trades of a day reach Kafka in the order of their
 -- offsets, not of their time, so the bound is an offset. It lies after every record that is too old,
 -- because clocks may be set back; what Bronze keeps no longer, Silver may still know.
@@ -180,10 +138,10 @@ SELECT
   max(price) AS high,
   min(price) AS low,
   arg_max(price, position) AS close,
-  sum(trunc(quantity)) AS quantity_wholes,
-  sum(quantity % 1) AS quantity_fractions,
-  sum(trunc(quote_quantity)) AS quote_wholes,
-  sum(quote_quantity % 1) AS quote_fractions,
+  sum(large_part(quantity)) AS quantity_large,
+  sum(small_part(quantity)) AS quantity_small,
+  sum(large_part(quote_quantity)) AS quote_large,
+  sum(small_part(quote_quantity)) AS quote_small,
   count(*) AS trade_count,
   arg_min(trade_id, position) AS first_trade_id,
   arg_max(trade_id, position) AS last_trade_id,
@@ -202,8 +160,8 @@ SELECT
   max(m.high) AS high,
   min(m.low) AS low,
   arg_max(m.close, m.last_position) AS close,
-  joined_sum(sum(m.quantity_wholes), sum(m.quantity_fractions)) AS volume,
-  joined_sum(sum(m.quote_wholes), sum(m.quote_fractions)) AS quote_volume,
+  joined_sum(sum(m.quantity_large), sum(m.quantity_small)) AS volume,
+  joined_sum(sum(m.quote_large), sum(m.quote_small)) AS quote_volume,
   sum(m.trade_count)::BIGINT AS trade_count,
   arg_min(m.first_trade_id, m.first_position) AS first_trade_id,
   arg_max(m.last_trade_id, m.last_position) AS last_trade_id
@@ -223,9 +181,9 @@ SELECT
   min(s.low) AS low,
   arg_max(s.close, s.window_start) AS close,
   CASE WHEN count(s.volume) = count(*)
-    THEN joined_sum(sum(trunc(s.volume)), sum(s.volume % 1)) END AS volume,
+    THEN joined_sum(sum(large_part(s.volume)), sum(small_part(s.volume))) END AS volume,
   CASE WHEN count(s.quote_volume) = count(*)
-    THEN joined_sum(sum(trunc(s.quote_volume)), sum(s.quote_volume % 1)) END AS quote_volume,
+    THEN joined_sum(sum(large_part(s.quote_volume)), sum(small_part(s.quote_volume))) END AS quote_volume,
   sum(s.trade_count)::BIGINT AS trade_count
 FROM checked.gold_ohlcv AS s
 JOIN bounds.intervals AS i ON i.smaller = s."interval"

@@ -1,16 +1,27 @@
 /**
  * Goal: whatever happens to sockets, REST or the process, Kafka ends up with every trade of the
- * exchanges' own lists, digit by digit, and no rule of an exchange is broken on the way.
+ * exchanges' own lists, digit by digit, and no rule of an exchange is broken on the way; the lake
+ * that is built of it validates, and does no longer once a single digit of it is changed.
  * Method: the real feed, broker and port against the simulator, which is made to misbehave phase by
- * phase until every kind of fault has happened; then Kafka's topics against the simulator's list.
+ * phase until every kind of fault has happened; then Kafka's topics against the simulator's list,
+ * and the real driver and DuckDB over all of it.
  */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { temporaryFolder } from "../actors/producer/rig.ts";
+import { runScript } from "../actors/validator/lakes.ts";
 import { accountOf, brokenRules } from "./feed_ledger.ts";
 import { type Fault, type Ground, startGround } from "./feed_rig.ts";
 import { recovered, startFeed } from "./feed_run.ts";
-import { allNodes, command, eventually, type Platform } from "./platform.ts";
+import {
+  allNodes,
+  command,
+  eventually,
+  type Platform,
+  rowsOf,
+  run,
+  startPlatform,
+} from "./platform.ts";
 
 const exchanges = ["binance", "kraken", "coinbase"];
 const folder = temporaryFolder();
@@ -68,7 +79,6 @@ const spoilt_data: readonly Fault[] = [
   { fault: "unknown_fields", for_s: 10 },
   { fault: "first_of_timestamp", for_s: 10 },
   { fault: "rest_lag", lag_s: 4, for_s: 15 },
-  ...everywhere({ fault: "extreme_digits" }),
   ...everywhere({ fault: "out_of_order", count: 3 }),
   ...everywhere({ fault: "duplicate_trades", count: 3 }),
   ...everywhere({ fault: "spoilt_item", count: 3 }),
@@ -97,10 +107,52 @@ const spoilt_sockets: readonly Fault[] = [
 ];
 
 test(
-  "every trade reaches Kafka whatever the exchanges do, and no rule is broken",
+  "every trade reaches Kafka though data are spoilt, sockets fail and the feed is killed",
+  async () => {
+    const first = await startFeed(ground);
+    await ground.faults.untilOver(spoilt_data);
+    await recovered(first);
+    await ground.faults.untilOver(everywhere({ fault: "drop_trades", trades: 20 }));
+    expect(await first.stop("SIGKILL")).not.toBe(0);
+    const second = await startFeed(ground);
+    await ground.faults.untilOver(spoilt_sockets);
+    await recovered(second);
+    expect(await second.stop("SIGTERM")).toBe(0);
+    expect(await differences()).toEqual([]);
+    expect(await brokenRules(ground)).toEqual({});
+  },
+  test_ms,
+);
+
+test(
+  "the lake of all that validates, and shows one digit of Gold that is changed",
+  async () => {
+    await using platform = await startPlatform(["--role", "lake"], ground.environment);
+    await everythingInLake();
+    expect(await platform.stop("SIGTERM")).toBe(0);
+    const whole = await validation();
+    expect(whole.failing).toEqual([]);
+    expect(whole.looked_at).toEqual(expect.arrayContaining(["gold_frames", "gold_ids"]));
+
+    const [trade] = await rowsOf(
+      "SELECT message_id FROM gold.trades WHERE exchange = 'kraken' ORDER BY 1 LIMIT 1",
+      ground.environment,
+    );
+    await runScript("change_digit.py", [platform.data_dir, String(trade?.message_id)]);
+
+    const changed = await validation();
+    const found = changed.failing.map(({ name }) => name);
+    expect(found).toEqual(expect.arrayContaining(["gold_frames", "gold_origin"]));
+    expect(changed.exit_code).toBe(1);
+  },
+  test_ms,
+);
+
+test(
+  "every trade reaches Kafka whatever else the exchanges do, and no rule is broken",
   async () => {
     const platform = await startFeed(ground);
-    await ground.faults.untilOver(spoilt_data);
+    await ground.faults.untilOver(everywhere({ fault: "extreme_digits" }));
     await recovered(platform);
     await ground.faults.untilOver(everywhere({ fault: "absent_ids" }));
     const lost = { exchange: "binance", native_symbol: "ETHUSDT" };
@@ -161,18 +213,37 @@ test(
   test_ms,
 );
 
-test(
-  "once more with kill -9 and a restart in the middle",
-  async () => {
-    const first = await startFeed(ground);
-    await ground.faults.untilOver(everywhere({ fault: "drop_trades", trades: 20 }));
-    expect(await first.stop("SIGKILL")).not.toBe(0);
-    const second = await startFeed(ground);
-    await ground.faults.untilOver(spoilt_sockets);
-    await recovered(second);
-    expect(await second.stop("SIGTERM")).toBe(0);
-    expect(await differences()).toEqual([]);
-    expect(await brokenRules(ground)).toEqual({});
-  },
-  test_ms,
-);
+/** Waits until the lake has taken in all that stands in Kafka. */
+async function everythingInLake(): Promise<void> {
+  const { trades, frames, events } = await ground.readTopics();
+  const wanted = {
+    trades: trades.length,
+    frames: frames.reduce((sum, batch) => sum + batch.frames.length, 0),
+    closed: events.filter(({ event }) => event === "session_closed").length,
+  };
+  const counts = `SELECT (SELECT count(*)::INT FROM silver.trades) AS trades,
+    (SELECT count(*)::INT FROM silver.frames) AS frames,
+    (SELECT count(*)::INT FROM silver.sessions WHERE state = 'closed') AS closed`;
+  let last: unknown;
+  await eventually("all of Kafka to be in the lake", async () => {
+    // Not all tables are there from the beginning.
+    [last] = await rowsOf(counts, ground.environment).catch(() => []);
+    return Bun.deepEquals(last, wanted) ? true : undefined;
+  }).catch(() => expect(last).toEqual(wanted));
+}
+
+/** What `validate` says. */
+async function validation() {
+  const { exit_code, stdout } = await run(["validate", "--format", "json"], ground.environment);
+  const { checks } = JSON.parse(stdout) as {
+    checks: { name: string; severity: string; result: string; rows: number; samples: unknown }[];
+  };
+  const failing = checks.filter(
+    ({ severity, result }) => severity === "error" && result === "violated",
+  );
+  return {
+    exit_code,
+    failing: failing.map(({ name, samples }) => ({ name, samples })),
+    looked_at: checks.filter(({ rows }) => rows > 0).map(({ name }) => name),
+  };
+}

@@ -20,8 +20,8 @@ from __future__ import annotations
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -377,17 +377,17 @@ def _table_of(statement: str) -> str:
     return next(word for word in statement.split() if word.startswith("lake."))
 
 
-def main(folder: Path) -> None:
-    """Make everything in a folder that does not exist yet."""
-    folder.mkdir(parents=True)
+@contextmanager
+def spark_on(catalog: Path, warehouse: Path) -> Iterator[SparkSession]:
+    """Open a session on a lake of files that nobody else writes to."""
     with tempfile.TemporaryDirectory() as temp_dir:
         config = Config(
             bootstrap_servers="127.0.0.1:9",
             trade_topics=("trades",),
             schema_registry_url="http://127.0.0.1:9",
-            catalog_uri=f"jdbc:sqlite:{folder}/catalog.db",
-            warehouse=f"file://{folder}/warehouse",
-            checkpoint_dir=f"{folder}/checkpoints",
+            catalog_uri=f"jdbc:sqlite:{catalog}",
+            warehouse=f"file://{warehouse}",
+            checkpoint_dir=f"{temp_dir}/checkpoints",
             temp_dir=temp_dir,
             jars_dir=str(ROOT / ".setup" / "spark"),
             driver_java_options=QUICK_JAVA,
@@ -395,11 +395,18 @@ def main(folder: Path) -> None:
         )
         spark = open_session(config)
         try:
-            lake = build(spark, folder)
-            let_expire(lake, folder)
-            plant_faults(lake, folder)
+            yield spark
         finally:
             spark.stop()
+
+
+def main(folder: Path) -> None:
+    """Make everything in a folder that does not exist yet."""
+    folder.mkdir(parents=True)
+    with spark_on(folder / "catalog.db", folder / "warehouse") as spark:
+        lake = build(spark, folder)
+        let_expire(lake, folder)
+        plant_faults(lake, folder)
 
 
 if __name__ == "__main__":

@@ -23,17 +23,24 @@ const folder = join(tmpdir(), `k2-lakes-${process.pid}`);
 export async function makeLakes(): Promise<string> {
   if (existsSync(folder)) return folder;
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const child = Bun.spawn([pythonOf(root), join(root, "tests", "spark", "make_lake.py"), folder], {
+  try {
+    await runScript("make_lake.py", [folder]);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return folder;
+}
+
+/** Runs a script of tests/spark to its end; it has Spark's own code at hand. */
+export async function runScript(name: string, argv: readonly string[]): Promise<void> {
+  const child = Bun.spawn([pythonOf(root), join(root, "tests", "spark", name), ...argv], {
     env: { ...process.env, PYTHONPATH: join(root, "spark", "jobs"), PYTHONDONTWRITEBYTECODE: "1" },
     stdout: "ignore",
     stderr: "pipe",
   });
   const stderr = await child.stderr.text();
-  if ((await child.exited) !== 0) {
-    rmSync(folder, { recursive: true, force: true });
-    throw new Error(`make_lake.py failed: ${stderr.slice(-2000)}`);
-  }
-  return folder;
+  if ((await child.exited) !== 0) throw new Error(`${name} failed: ${stderr.slice(-2000)}`);
 }
 
 /** A temporary folder, removed at the end. */

@@ -1,6 +1,6 @@
 /**
  * Goal: what the checks cut out of frames and pages is what they tell, for every exchange, however
- * their JSON is spaced.
+ * their JSON is spaced, and whatever fields it gets.
  * Method: the recorded and documented frames and pages of each exchange, with what is expected of
  * them; DuckDB reads their text.
  */
@@ -100,5 +100,14 @@ for (const { exchange } of exchanges) {
       text: fixture.text.replace(/":/g, '": ').replace(/,(["[{\d])/g, ", $1"),
     }));
     expect(await toldBy(exchange, spaced)).toEqual(expectedOf(exchange, spaced));
+  });
+
+  test(`the same of ${exchange}'s with a field that nobody knows yet`, async () => {
+    const grown = fixturesOf(exchange).map((fixture) => ({
+      ...fixture,
+      text: fixture.text.replace(/"(t|trade_id|isBuyerMaker)":/g, '"new":{"deep":[1,"x"]},$&'),
+    }));
+    expect(grown.filter(({ text }) => text.includes('"new"')).length).toBeGreaterThan(1);
+    expect(await toldBy(exchange, grown)).toEqual(expectedOf(exchange, grown));
   });
 }
