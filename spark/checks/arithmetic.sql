@@ -21,9 +21,9 @@ CREATE MACRO small_part(x) AS CASE WHEN x < 10000000000 THEN x ELSE x % 1 END;
 CREATE MACRO joined_sum(large, small) AS
   try_cast(large + trunc(small) AS DECIMAL(38, 18)) + small % 1;
 
--- x, where it is below a billion and has eight decimals at most; else another number or NULL.
+-- x, where it is within a billion and has eight decimals at most; else another number or NULL.
 CREATE MACRO eight(x) AS
-  CASE WHEN x < 1000000000
+  CASE WHEN x BETWEEN -1000000000 AND 1000000000
     THEN round(x::DOUBLE * 100000000)::BIGINT::DECIMAL(18, 0) * 0.00000001::DECIMAL(8, 8) END;
 
 -- The same question as the next one, which only a yes answers: one multiplication for nearly all

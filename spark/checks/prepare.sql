@@ -181,9 +181,11 @@ SELECT
   min(s.low) AS low,
   arg_max(s.close, s.window_start) AS close,
   CASE WHEN count(s.volume) = count(*)
-    THEN joined_sum(sum(large_part(s.volume)), sum(small_part(s.volume))) END AS volume,
+    THEN joined_sum(sum(large_part(s.volume)), sum(small_part(s.volume)))
+  END AS volume,
   CASE WHEN count(s.quote_volume) = count(*)
-    THEN joined_sum(sum(large_part(s.quote_volume)), sum(small_part(s.quote_volume))) END AS quote_volume,
+    THEN joined_sum(sum(large_part(s.quote_volume)), sum(small_part(s.quote_volume)))
+  END AS quote_volume,
   sum(s.trade_count)::BIGINT AS trade_count
 FROM checked.gold_ohlcv AS s
 JOIN bounds.intervals AS i ON i.smaller = s."interval"

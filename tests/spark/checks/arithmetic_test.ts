@@ -76,6 +76,12 @@ test("is_product() is right about products and about what is one unit beside the
   await expectAnswers(found, "is_product(x, a, b)");
 });
 
+test("a number that no trade has is no failure", async () => {
+  const number = `'-99999999999999999999'::DECIMAL(38,18)`;
+  const rows = [`(0, ${number}, ${number}, ${sql(unit)})`, `(1, ${number}, ${number}, ${number})`];
+  expect(await answers(rows, "is_product(x, a, b)")).toEqual([true, false]);
+});
+
 test("is_quotient() rounds half up", async () => {
   const random = createRandom(seed);
   const found: Case[] = [];
