@@ -14,15 +14,6 @@ import { type Lake, openLake, quoted } from "./lake.ts";
 import type { Pins } from "./pins.ts";
 import { rowAsJson } from "./values.ts";
 
-/** What checks share, and no check. */
-const shared_files = {
-  /** Sums, products and quotients of decimals. */
-  arithmetic: "arithmetic.sql",
-  /** What cuts trades out of frames. */
-  cutting: "cutting.sql",
-  /** The rows that checks look at, and what all bars should be. */
-  prepare: "prepare.sql",
-} as const;
 const samples_max = 5;
 /** Where all rows begin; -infinity would do, but DuckDB cannot subtract it from a time. */
 const beginning = "0001-01-01T00:00:00Z";
@@ -38,9 +29,7 @@ interface ChecksOptions {
 
 /** Every check, in the order of their file names. */
 export function loadChecks(root: string): readonly Check[] {
-  return sqlFiles(root)
-    .filter(({ name }) => !Object.values<string>(shared_files).includes(name))
-    .map(({ name, sql }) => parseCheck(name, sql));
+  return sqlFiles(root).map(({ name, sql }) => parseCheck(name, sql));
 }
 
 /** Makes `told.trades`, which is what the frames of `checked.frames` tell. */
@@ -57,9 +46,12 @@ export function toldStatements(root: string): readonly string[] {
   return [readShared(root, "cutting"), ...views, `CREATE VIEW told.trades AS ${all}`];
 }
 
-/** A file of SQL that checks share. */
-export function readShared(root: string, name: keyof typeof shared_files): string {
-  return readFileSync(join(checksFolder(root), shared_files[name]), "utf8");
+/**
+ * What checks share: the arithmetic of decimals, how trades are cut out of frames, and the rows
+ * that checks look at with what all bars should be.
+ */
+export function readShared(root: string, name: "arithmetic" | "cutting" | "prepare"): string {
+  return readFileSync(join(checksFolder(root), "shared", `${name}.sql`), "utf8");
 }
 
 function sqlFiles(root: string, ...inner: readonly string[]) {

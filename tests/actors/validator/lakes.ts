@@ -8,7 +8,6 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-
 import { pythonOf } from "../../../actors/port/python.ts";
 
 /** The checkout. */
