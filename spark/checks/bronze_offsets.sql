@@ -7,21 +7,22 @@
 -- One violation is a step from one offset to the next that is not 1 (0: twice), or a last offset that
 -- is not the last one consumed. Offsets that Kafka had lost are no fault of Bronze once a person has
 -- accepted it: silver.gaps tells of them, by the first of them.
-WITH records AS (
-  SELECT topic, partition, "offset" FROM checked.bronze_trades
+-- Of trades it is known how many were consumed.
+WITH faulty AS (
+  SELECT c.topic, c.partition, any_value(o.next_offset) AS next_offset
+  FROM checked.bronze_chunks AS c
+  LEFT JOIN bounds.offsets AS o
+    ON c.is_trade AND c.topic = o.topic AND c.partition = o.partition
+  GROUP BY c.topic, c.partition
+  HAVING sum(c.records) <> max(c.last_offset) - min(c.first_offset) + 1
+    OR sum(bit_count(c.bits)) <> sum(c.records)
+    OR max(c.last_offset) + 1 <> any_value(o.next_offset)
+),
+records AS (
+  SELECT topic, partition, "offset"
+  FROM checked.bronze_records SEMI JOIN faulty USING (topic, partition)
   UNION ALL
-  SELECT topic, partition, "offset" FROM checked.bronze_frames
-  UNION ALL
-  SELECT topic, partition, "offset" FROM checked.bronze_events
-  UNION ALL
-  SELECT topic, partition, "offset" FROM checked.bronze_dead_letters
-  UNION ALL
-  -- The first offset not consumed closes each partition that has records.
-  SELECT topic, partition, next_offset FROM bounds.offsets AS o
-  WHERE EXISTS (
-    SELECT 1 FROM checked.bronze_trades AS t
-    WHERE t.topic = o.topic AND t.partition = o.partition
-  )
+  SELECT topic, partition, next_offset FROM faulty WHERE next_offset IS NOT NULL
 ),
 steps AS (
   SELECT

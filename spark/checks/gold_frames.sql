@@ -10,8 +10,8 @@ WITH told AS MATERIALIZED (
   SELECT
     exchange, connection_id, frame_sequence, native_symbol,
     try_cast(trade_id AS BIGINT) AS trade_id,
-    try_cast(price AS DECIMAL(38, 18)) AS price,
-    try_cast(quantity AS DECIMAL(38, 18)) AS quantity,
+    decimal_of(price) AS price,
+    decimal_of(quantity) AS quantity,
     CASE WHEN is_sell THEN 'SELL' ELSE 'BUY' END AS side,
     timestamp_us
   FROM told.trades

@@ -3,7 +3,4 @@
 -- rows: checked.gold_trades
 -- wrong: A message_id stands more than once in gold.trades.
 -- remedy: Every trade must stand there once: rebuild Gold from Silver, and report the message_id.
-SELECT message_id, count(*) AS gold_rows
-FROM checked.gold_trades
-GROUP BY message_id
-HAVING gold_rows > 1
+SELECT * FROM checked.gold_repeated

@@ -9,7 +9,8 @@ WITH quarantined AS (
   GROUP BY ALL
 ),
 records AS (
-  SELECT topic, count(*) AS bronze_rows FROM checked.bronze_trades GROUP BY topic
+  SELECT topic, count(*) AS bronze_rows FROM checked.bronze_trades
+  WHERE topic IN (SELECT topic FROM quarantined) GROUP BY topic
 )
 SELECT q.topic, q.reason, q.quarantine_rows, r.bronze_rows
 FROM quarantined AS q

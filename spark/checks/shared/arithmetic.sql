@@ -11,6 +11,13 @@ CREATE MACRO unit() AS 1000000000000000000::HUGEINT;
 
 CREATE MACRO units(x) AS whole(x) * unit() + fraction(x);
 
+-- The number that a text says, exactly; NULL where DECIMAL(38,18) cannot hold it. Of nearly all texts 64
+-- bits hold every digit, which DuckDB reads eight times faster.
+CREATE MACRO decimal_of(digits) AS
+  CASE WHEN regexp_full_match(digits, '[0-9]{1,10}(?:[.][0-9]{1,8})?')
+    THEN try_cast(digits AS DECIMAL(18, 8))
+    ELSE try_cast(digits AS DECIMAL(38, 18)) END;
+
 -- Two parts of a number that is not negative, whose sums over ten billion rows wrap nowhere. Nearly
 -- all numbers are small, and are not divided.
 CREATE MACRO large_part(x) AS CASE WHEN x < 10000000000 THEN 0 ELSE trunc(x) END;
@@ -21,14 +28,15 @@ CREATE MACRO small_part(x) AS CASE WHEN x < 10000000000 THEN x ELSE x % 1 END;
 CREATE MACRO joined_sum(large, small) AS
   try_cast(large + trunc(small) AS DECIMAL(38, 18)) + small % 1;
 
--- x, where it is within a billion and has eight decimals at most; else another number or NULL.
+-- x, where it is within a billion and has eight decimals at most; else another number or NULL. A
+-- division of 128 bits takes DuckDB half a microsecond, and its cast to DOUBLE makes one; its average
+-- makes none.
 CREATE MACRO eight(x) AS
   CASE WHEN x BETWEEN -1000000000 AND 1000000000
-    THEN round(x::DOUBLE * 100000000)::BIGINT::DECIMAL(18, 0) * 0.00000001::DECIMAL(8, 8) END;
+    THEN round(list_avg([x]) * 100000000)::BIGINT::DECIMAL(18, 0) * 0.00000001::DECIMAL(8, 8) END;
 
 -- The same question as the next one, which only a yes answers: one multiplication for nearly all
--- numbers of a market. A division of 128 bits takes DuckDB half a microsecond; there are two here, and
--- the list is there to compute them once.
+-- numbers of a market. The list is there to compute both numbers once.
 CREATE MACRO is_small_product(x, p, q) AS
   coalesce(
     list_transform(

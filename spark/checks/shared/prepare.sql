@@ -51,6 +51,29 @@ SELECT * FROM bronze.events WHERE kafka_timestamp >= getvariable('bronze_since')
 CREATE VIEW checked.bronze_dead_letters AS
 SELECT * FROM bronze.dead_letters WHERE kafka_timestamp >= getvariable('bronze_since');
 
+CREATE VIEW checked.bronze_records AS
+SELECT topic, partition, "offset", true AS is_trade FROM checked.bronze_trades
+UNION ALL
+SELECT topic, partition, "offset", false FROM checked.bronze_frames
+UNION ALL
+SELECT topic, partition, "offset", false FROM checked.bronze_events
+UNION ALL
+SELECT topic, partition, "offset", false FROM checked.bronze_dead_letters;
+
+-- Which offsets there are, 64 at a time, a bit for each: what is whole shows by counting, and nothing
+-- needs to be sorted.
+CREATE MACRO chunk_of(number) AS number // 64;
+
+CREATE MACRO bit_of(number) AS 1::UBIGINT << (number % 64)::UBIGINT;
+
+CREATE TABLE checked.bronze_chunks AS
+SELECT
+  topic, partition, is_trade, chunk_of("offset") AS chunk,
+  count(*) AS records, bit_or(bit_of("offset")) AS bits,
+  min("offset") AS first_offset, max("offset") AS last_offset
+FROM checked.bronze_records
+GROUP BY ALL;
+
 CREATE VIEW checked.silver_trades AS
 SELECT * FROM silver.trades WHERE timestamp >= getvariable('silver_since');
 
@@ -105,6 +128,32 @@ LEFT JOIN (
 WHERE g.frame_sequence < newest.frame_sequence
   OR g.kafka_timestamp < youngest.kafka_timestamp - INTERVAL 5 MINUTE;
 
+-- Ids that stand more than once in Gold.
+CREATE TABLE checked.gold_repeated AS
+SELECT message_id, count(*) AS gold_rows
+FROM checked.gold_trades
+GROUP BY message_id
+HAVING gold_rows > 1;
+
+-- Ids of which Gold and Silver do not say the same in all their rows, or only one of both has a row:
+-- nearly none, so that the checks that compare both layers need to look at few rows.
+CREATE TABLE checked.unmatched AS
+SELECT DISTINCT coalesce(g.message_id, s.message_id) AS message_id
+FROM (
+  SELECT * FROM gold.trades WHERE timestamp >= getvariable('silver_since') - INTERVAL 1 DAY
+) AS g
+FULL JOIN (
+  SELECT * FROM silver.trades WHERE timestamp >= getvariable('silver_since') - INTERVAL 1 DAY
+) AS s ON g.message_id = s.message_id
+WHERE NOT coalesce(
+  g.exchange = s.exchange AND g.symbol = s.symbol AND g.native_symbol = s.native_symbol
+  AND g.base_asset = s.base_asset AND g.quote_asset = s.quote_asset
+  AND g.trade_id = s.trade_id AND g.side = s.side AND g.price = s.price
+  AND g.quantity = s.quantity AND g.quote_quantity = s.quote_quantity
+  AND g.timestamp = s.timestamp,
+  false
+);
+
 CREATE VIEW checked.gold_ohlcv AS
 SELECT * FROM gold.ohlcv WHERE window_start >= getvariable('gold_since');
 
@@ -124,29 +173,34 @@ VALUES ('1m', 60, NULL), ('5m', 300, '1m'), ('15m', 900, '5m'), ('30m', 1800, '1
 CREATE SCHEMA recomputed;
 
 CREATE TABLE recomputed.minutes AS
-WITH trades AS (
-  SELECT DISTINCT ON (message_id)
-    exchange, native_symbol, symbol, price, quantity, quote_quantity, trade_id,
+WITH once AS (
+  SELECT * FROM checked.gold_trades ANTI JOIN checked.gold_repeated USING (message_id)
+  UNION ALL
+  SELECT DISTINCT ON (message_id) *
+  FROM checked.gold_trades SEMI JOIN checked.gold_repeated USING (message_id)
+),
+trades AS (
+  SELECT
+    *,
     epoch_us(timestamp) // 60000000 * 60000000 AS start_us,
-    {timestamp: timestamp, trade_id: try_cast(trade_id AS HUGEINT)} AS position
-  FROM checked.gold_trades
+    -- In the order of time, and of ids at the same time.
+    {
+      timestamp: timestamp, id: try_cast(trade_id AS HUGEINT),
+      trade_id: trade_id, price: price, symbol: symbol
+    } AS trade
+  FROM once
 )
 SELECT
   exchange, native_symbol, start_us,
-  arg_min(symbol, position) AS symbol,
-  arg_min(price, position) AS open,
+  min(trade) AS first_trade,
+  max(trade) AS last_trade,
   max(price) AS high,
   min(price) AS low,
-  arg_max(price, position) AS close,
   sum(large_part(quantity)) AS quantity_large,
   sum(small_part(quantity)) AS quantity_small,
   sum(large_part(quote_quantity)) AS quote_large,
   sum(small_part(quote_quantity)) AS quote_small,
-  count(*) AS trade_count,
-  arg_min(trade_id, position) AS first_trade_id,
-  arg_max(trade_id, position) AS last_trade_id,
-  min(position) AS first_position,
-  max(position) AS last_position
+  count(*) AS trade_count
 FROM trades
 GROUP BY ALL;
 
@@ -155,16 +209,16 @@ SELECT
   m.exchange, m.native_symbol,
   i.name AS "interval",
   start_of(m.start_us, i.seconds) AS window_start,
-  arg_min(m.symbol, m.first_position) AS symbol,
-  arg_min(m.open, m.first_position) AS open,
+  min(m.first_trade).symbol AS symbol,
+  min(m.first_trade).price AS open,
   max(m.high) AS high,
   min(m.low) AS low,
-  arg_max(m.close, m.last_position) AS close,
+  max(m.last_trade).price AS close,
   joined_sum(sum(m.quantity_large), sum(m.quantity_small)) AS volume,
   joined_sum(sum(m.quote_large), sum(m.quote_small)) AS quote_volume,
   sum(m.trade_count)::BIGINT AS trade_count,
-  arg_min(m.first_trade_id, m.first_position) AS first_trade_id,
-  arg_max(m.last_trade_id, m.last_position) AS last_trade_id
+  min(m.first_trade).trade_id AS first_trade_id,
+  max(m.last_trade).trade_id AS last_trade_id
 FROM recomputed.minutes AS m, bounds.intervals AS i
 -- Of what begins earlier not all trades are here.
 WHERE start_of(m.start_us, i.seconds) >= getvariable('gold_since')
@@ -200,7 +254,7 @@ CREATE MACRO figures(bar) AS {
 
 -- Each bar of Gold beside its recomputation, where both exist; `bar_set` reports the others. A bar
 -- that is wrong while the smaller ones are right is reported by bar_sums, and by no other check.
-CREATE VIEW recomputed.pairs AS
+CREATE TABLE recomputed.pairs AS
 SELECT
   g AS stored,
   r AS computed,

@@ -16,10 +16,14 @@ const unit = 10n ** 18n;
 const units_max = 10n ** 38n - 1n;
 const cases = 2_000;
 
-/** Units of 10^-18 as SQL. */
-function sql(units: bigint): string {
+/** Units of 10^-18 as DuckDB shows a DECIMAL(38,18). */
+function text(units: bigint): string {
   const digits = String(units).padStart(19, "0");
-  return `'${digits.slice(0, -18)}.${digits.slice(-18)}'::DECIMAL(38,18)`;
+  return `${digits.slice(0, -18)}.${digits.slice(-18)}`;
+}
+
+function sql(units: bigint): string {
+  return `'${text(units)}'::DECIMAL(38,18)`;
 }
 
 /** Numbers of 1 to 20 digits before the point and 0 to 18 after it, more than zero. */
@@ -62,6 +66,31 @@ async function expectAnswers(found: readonly Case[], expression: string): Promis
   expect({ seed, wrong: wrong.slice(0, 3) }).toEqual({ seed, wrong: [] });
   expect(kept.filter(({ is_so }) => is_so).length).toBeGreaterThan(cases / 10);
 }
+
+test("decimal_of() keeps every digit of a text", async () => {
+  const random = createRandom(seed);
+  const units = Array.from({ length: cases }, () => randomUnits(random)).filter(
+    (number) => number <= units_max,
+  );
+  const texts = units.map((number) => text(number).replace(/[.]?0+$/, ""));
+  const short = texts.filter((digits) => /^\d{1,10}([.]\d{1,8})?$/.test(digits));
+  expect(short.length).toBeGreaterThan(cases / 10);
+  expect(texts.length - short.length).toBeGreaterThan(cases / 10);
+  const rows = texts.map((digits, index) => `(${index}, '${digits}', NULL, NULL)`);
+  expect(await answers(rows, "decimal_of(x)::VARCHAR")).toEqual(units.map(text));
+});
+
+test("decimal_of() knows what is no plain number", async () => {
+  const texts = ["1e-9", "1.5E3", "-0.5", "0.123456789", "12345678901.1", "", "1.2.3", "x"];
+  const rows = texts.map((digits, index) => `(${index}, '${digits}', NULL, NULL)`);
+  const numbers = [1n, 1_500n * 10n ** 9n, null, 123_456_789n, 12_345_678_901_100_000_000n];
+  expect(await answers(rows, "decimal_of(x)::VARCHAR")).toEqual([
+    ...numbers.map((nanos) => (nanos === null ? `-${text(unit / 2n)}` : text(nanos * 10n ** 9n))),
+    null,
+    null,
+    null,
+  ]);
+});
 
 test("is_product() is right about products and about what is one unit beside them", async () => {
   const random = createRandom(seed);
@@ -106,7 +135,7 @@ test("a sum of two parts is the sum, or NULL where 38 digits cannot hold it", as
   );
   const wanted = pairs.map(([a, b]) => {
     const sum = a! + b!;
-    return sum > units_max ? null : sql(sum).split("'")[1];
+    return sum > units_max ? null : text(sum);
   });
   const wrong = pairs.filter((_, index) => sums[index] !== wanted[index]);
   expect({ seed, wrong: wrong.slice(0, 3) }).toEqual({ seed, wrong: [] });
