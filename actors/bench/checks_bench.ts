@@ -11,10 +11,10 @@ import { join } from "node:path";
 import { Latency } from "../producer/latency.ts";
 import { exit_codes } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
+import { readNumber } from "../settings/number.ts";
 import { catalogPath } from "../validator/catalog_path.ts";
 import { newestView, openLake, quoted, readLake } from "../validator/lake.ts";
 import { validate } from "../validator/validate_command.ts";
-import { readNumber } from "./bench_number.ts";
 import { median } from "./measure.ts";
 import { refined, usePlatform } from "./platform_run.ts";
 

@@ -8,8 +8,8 @@
 
 import { exit_codes, UsageError } from "../settings/exit.ts";
 import type { Invocation } from "../settings/invocation.ts";
+import { readNumber } from "../settings/number.ts";
 import { readSeconds } from "../settings/seconds.ts";
-import { readNumber } from "./bench_number.ts";
 import { measureBacklog } from "./lake_backlog.ts";
 import { measureLive } from "./lake_live.ts";
 

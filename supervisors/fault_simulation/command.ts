@@ -7,7 +7,8 @@
  */
 
 import { exit_codes, UsageError } from "../../actors/settings/exit.ts";
-import type { Flags, Run } from "../../actors/settings/invocation.ts";
+import type { Run } from "../../actors/settings/invocation.ts";
+import { readNumber } from "../../actors/settings/number.ts";
 import { runSeed } from "./run.ts";
 import { runSeeds } from "./seed_pool.ts";
 import type { SeedResult } from "./seed_worker.ts";
@@ -19,8 +20,8 @@ const printed_max = 5;
 
 /** Runs seeds; exit code 1 where something did not hold. */
 export const run: Run = async ({ flags }) => {
-  const seed = readNumber(flags, "seed");
-  const seeds = readNumber(flags, "seeds");
+  const seed = readNumber(flags, "seed", seed_max);
+  const seeds = readNumber(flags, "seeds", seed_max);
   if (seed !== null && seeds !== null) {
     throw new UsageError("--seed replays one run and --seeds runs many: give one of them");
   }
@@ -54,19 +55,6 @@ export const run: Run = async ({ flags }) => {
   ]);
   return failed === 0 ? exit_codes.done : exit_codes.failed;
 };
-
-/**
- * A flag that is a whole number from 1; null where it is not given.
- *
- * @throws {UsageError} naming the flag, its value and what is allowed.
- */
-function readNumber(flags: Flags, name: "seed" | "seeds"): number | null {
-  const text = flags[name];
-  if (text === undefined) return null;
-  const number = typeof text === "string" && /^\d{1,10}$/.test(text) ? Number(text) : 0;
-  if (number >= 1 && number <= seed_max) return number;
-  throw new UsageError(`--${name} is "${text}": it must be an integer from 1 to ${seed_max}`);
-}
 
 function failureOf(result: SeedResult): readonly string[] {
   return [

@@ -112,6 +112,8 @@ const expectations: Readonly<Record<string, (command: string) => Promise<void>>>
       .map((line) => JSON.parse(line))
       .filter((it) => it.direction === "RECEIVED");
     expect(new Set(heard.map(({ exchange }) => exchange))).toEqual(new Set(["binance", "kraken"]));
+    // What follows needs no platform, only the machine.
+    for (const { endGroup } of running) endGroup();
   },
   "bun run normalize tests/fixtures/recorded_frames.ndjson": async (command) => {
     const [first = ""] = (await outputOf(command)).split("\n");

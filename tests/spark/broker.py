@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-WAIT_S_MAX = 60
+from waiting import WAIT_S_MAX, until
+
 #: Sixteen bytes in base64url; no other cluster is near.
 CLUSTER_ID = "AAAAAAAAQACAAAAAAAAAAQ"
 
@@ -37,19 +37,15 @@ class Broker:
         self._process = subprocess.Popen(
             [*java, "kafka.Kafka", str(properties)], stdout=log, stderr=log, cwd=folder
         )
-        deadline = time.monotonic() + WAIT_S_MAX
-        while not self._answers(port):
-            assert self._process.poll() is None, (folder / "broker.log").read_text()
-            assert time.monotonic() < deadline, "the broker does not start"
-            time.sleep(0.1)
+        until("the broker", lambda: self._answers(port, folder / "broker.log"))
 
     def stop(self) -> None:
         """Kill it: nobody needs its records any more."""
         self._process.kill()
         self._process.wait()
 
-    @staticmethod
-    def _answers(port: int) -> bool:
+    def _answers(self, port: int, log: Path) -> bool:
+        assert self._process.poll() is None, log.read_text()
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", port)) == 0
 
@@ -82,10 +78,8 @@ class Topics:
     def delete(self, topic: str) -> None:
         """Delete a topic and wait until it is gone."""
         self._wait(self._admin.deleteTopics(self._list([topic])).all())
-        deadline = time.monotonic() + WAIT_S_MAX
-        while self._wait(self._admin.listTopics().names()).contains(topic):
-            assert time.monotonic() < deadline, f"{topic} is not deleted"
-            time.sleep(0.05)
+        names = self._admin.listTopics
+        until(f"the end of {topic}", lambda: not self._wait(names().names()).contains(topic))
 
     def produce(self, topic: str, values: Iterable[bytes], partition: int = 0) -> None:
         """Append records to a partition, one after the other."""

@@ -14,7 +14,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from config import Config
-from lake import QUICK_JAVA, Lake
+from lake import JAVA_OPTION, Lake
+from make_lake import build
 from session import open_session
 from tables import TABLES, definitions
 
@@ -34,7 +35,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         checkpoint_dir=f"{folder}/checkpoints",
         temp_dir=f"{folder}/temp",
         jars_dir=str(ROOT / ".setup" / "spark"),
-        driver_java_options=QUICK_JAVA,
+        driver_java_options=JAVA_OPTION,
         master="local[2]",
     )
     before = Path.cwd()
@@ -42,6 +43,14 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     yield session
     session.stop()
     os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small whole lake and its earlier states, for tests that only read."""
+    folder = tmp_path_factory.mktemp("lakes")
+    build(spark, folder)
+    return folder
 
 
 @pytest.fixture

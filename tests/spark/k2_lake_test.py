@@ -14,17 +14,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from pyspark.sql import SparkSession
 
 from k2_lake import LakeError, connect
-from make_lake import build
-
-
-@pytest.fixture(scope="module")
-def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("lakes")
-    build(spark, folder)
-    return folder
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ TOPIC = "trades"
 SCHEMA_ID = 7
 EVENT_TOPIC = "events"
 EVENT_SCHEMA_ID = 9
-#: Compiles what runs for minutes only, as a test does, quickly instead of well.
-QUICK_JAVA = "-XX:TieredStopAtLevel=1"
+#: An option of the JVM that changes nothing, but is seen.
+JAVA_OPTION = "-Dk2.option=given"
 #: 2026-08-26T12:00:00Z.
 NOON_US = 1_787_745_600_000_000
 MINUTE_US = 60_000_000

@@ -29,7 +29,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from config import Config
-from lake import MINUTE_US, NOON_US, QUICK_JAVA, Lake, encode, event, trade
+from lake import MINUTE_US, NOON_US, Lake, encode, event, trade
 from session import open_session
 from statements import literal
 from tables import (
@@ -390,7 +390,6 @@ def spark_on(catalog: Path, warehouse: Path) -> Iterator[SparkSession]:
             checkpoint_dir=f"{temp_dir}/checkpoints",
             temp_dir=temp_dir,
             jars_dir=str(ROOT / ".setup" / "spark"),
-            driver_java_options=QUICK_JAVA,
             master="local[1]",
         )
         spark = open_session(config)

@@ -18,9 +18,8 @@ import jupytext
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from pyspark.sql import SparkSession
 
-from make_lake import build, trades_of
+from make_lake import trades_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "spark" / "notebooks"
@@ -50,9 +49,8 @@ Run = Callable[[tuple[str, tuple[str, ...]]], Any]
 
 
 @pytest.fixture(scope="module")
-def run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(lakes: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("notebooks")
-    build(spark, folder / "lakes")
     home = {
         name: str(folder / "jupyter")
         for name in (
@@ -63,7 +61,7 @@ def run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
     environment = {
         **os.environ,
         **home,
-        "K2_DATA_DIR": str(folder / "lakes" / "whole"),
+        "K2_DATA_DIR": str(lakes / "whole"),
         "PYTHONPATH": str(ROOT / "spark"),
     }
 

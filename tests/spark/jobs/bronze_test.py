@@ -7,8 +7,7 @@ them, and topics are deleted and made again.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -32,6 +31,7 @@ from progress import Progress
 from record_schema import record_schema
 from registry import SchemaRegistry
 from tables import BRONZE_DEAD_LETTERS, BRONZE_TRADES
+from waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 EVENTS = "market.crypto.events"
@@ -342,18 +342,11 @@ def test_a_batch_after_a_time_without_any_is_told_too(run: Run, topics: Topics) 
     progress.watch([running])
     running.processAllAvailable()
     # Spark's own word on an idle query, with the number of the batch that is still to come.
-    until(lambda: running.lastProgress["batchId"] == 1)
+    until("the first batches", lambda: running.lastProgress["batchId"] == 1)
     topics.produce(run.topic, values(2, 3, 4))
-    until(lambda: sum(int(str(line["rows"])) for line in said.lines) >= 5)
+    until("five rows", lambda: sum(int(str(line["rows"])) for line in said.lines) >= 5)
     running.stop()
-    until(lambda: failures != [])
+    until("the failure", lambda: failures != [])
 
     assert [line["rows"] for line in said.lines if line["rows"]] == [2, 3]
     assert failures == [query.name]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -10,15 +10,14 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from lake import Lake
+from waiting import WAIT_S_MAX, until
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_S_MAX = 60
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -68,10 +67,7 @@ def is_empty(group: int) -> bool:
 
 
 def wait_until_empty(group: int) -> None:
-    deadline = time.monotonic() + WAIT_S_MAX
-    while not is_empty(group):
-        assert time.monotonic() < deadline, "a process outlived the driver"
-        time.sleep(0.05)
+    until("the end of all that the driver started", lambda: is_empty(group))
 
 
 def test_a_wrong_configuration_is_said_in_one_line(tmp_path: Path) -> None:
@@ -91,10 +87,10 @@ def test_the_end_of_stdin_ends_it_and_its_jvm_before_it_is_ready(tmp_path: Path)
     driver.stdin.write(config(tmp_path))
     driver.stdin.flush()
     conn = tmp_path / "temp" / "work"
-    while not any(conn.glob("tmp*")):  # PySpark's folder for the address of its JVM
-        assert driver.poll() is None
-        time.sleep(0.05)
+    # PySpark's folder for the address of its JVM.
+    until("the start of a JVM", lambda: driver.poll() is not None or any(conn.glob("tmp*")))
 
+    assert driver.poll() is None
     out, _ = driver.communicate(timeout=WAIT_S_MAX)
 
     assert driver.returncode == 0

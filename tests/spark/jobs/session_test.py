@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from lake import JAVA_OPTION
 from session import CLASS_ARCHIVE, jvm
 
 
@@ -18,4 +19,4 @@ def test_the_jvm_starts_from_the_archive_of_classes(spark: SparkSession) -> None
 
 def test_the_jvm_gets_the_options_of_the_configuration(spark: SparkSession) -> None:
     arguments = Path(f"/proc/{jvm(spark).pid}/cmdline").read_text().split("\0")
-    assert "-XX:TieredStopAtLevel=1" in arguments
+    assert JAVA_OPTION in arguments

@@ -1,15 +1,20 @@
 /**
- * Numbers on a bench's command line. Pure.
+ * Whole numbers on a command line. Pure.
  *
  * @module
  */
 
-import { UsageError } from "../settings/exit.ts";
-import type { Flags } from "../settings/invocation.ts";
+import { UsageError } from "./exit.ts";
+import type { Flags } from "./invocation.ts";
 
 const numbers_max = 10_000_000;
 
-/** An integer from 1 to `number_max`, or null where the flag is absent. */
+/**
+ * Reads a flag that is an integer from 1 to `number_max`.
+ *
+ * @returns null where it is not given.
+ * @throws {UsageError} naming the flag, its value and what is allowed.
+ */
 export function readNumber(flags: Flags, name: string, number_max = numbers_max): number | null {
   const value = flags[name];
   if (value === undefined) return null;
