@@ -27,6 +27,7 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   const cwd = join(root, "spark", "notebooks");
   const env = { ...environment, ...jupyterEnvironment(root, settings.data_dir) };
+  await writeDefaults(env.JUPYTER_CONFIG_DIR);
   await pairNotebooks(root, { cwd, env });
   const jupyter = Bun.spawn(
     [...jupyterCommand(root, { has_browser: flags["no-browser"] !== true })],
@@ -74,6 +75,15 @@ async function pairNotebooks(
   throw new FailureError(`The notebooks in ${where.cwd} could not be opened: ${reason}`);
 }
 
+/** Jupyter asks nobody for news or newer versions, nor a person whether it may. */
+async function writeDefaults(config_folder: string): Promise<void> {
+  const notification = { fetchNews: "false", checkForUpdates: false };
+  await Bun.write(
+    join(config_folder, "labconfig", "default_setting_overrides.json"),
+    JSON.stringify({ "@jupyterlab/apputils-extension:notification": notification }),
+  );
+}
+
 /** The program and its arguments. */
 export function jupyterCommand(
   root: string,
@@ -87,8 +97,6 @@ export function jupyterCommand(
     "--ServerApp.ip=127.0.0.1",
     // Ctrl-C ends it without a question.
     "--ServerApp.answer_yes=True",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    "--LabApp.news_url=",
     ...(options.has_browser ? [] : ["--no-browser"]),
     // A container's user is root, and Jupyter wants to be told that this is meant.
     ...(process.getuid?.() === 0 ? ["--allow-root"] : []),
@@ -96,10 +104,7 @@ export function jupyterCommand(
 }
 
 /** What Jupyter needs to find the lake and `k2_lake`, and to write nowhere else. */
-export function jupyterEnvironment(
-  root: string,
-  data_dir: string,
-): Readonly<Record<string, string>> {
+export function jupyterEnvironment(root: string, data_dir: string) {
   const home = join(data_dir, "jupyter");
   return {
     K2_DATA_DIR: data_dir,
