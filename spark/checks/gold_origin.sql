@@ -7,7 +7,7 @@ SELECT
   g.message_id, g.exchange, g.symbol, g.native_symbol, g.base_asset, g.quote_asset, g.trade_id,
   g.side, g.price, g.quantity, g.quote_quantity, g.timestamp
 FROM checked.gold_trades_with_silver AS g
-SEMI JOIN checked.unmatched AS u ON g.message_id = u.message_id
+SEMI JOIN checked.unmatched AS u ON g.message_id IS NOT DISTINCT FROM u.message_id
 ANTI JOIN (
   SELECT * FROM silver.trades WHERE timestamp >= getvariable('silver_since') - INTERVAL 1 DAY
 ) AS s USING (

@@ -14,6 +14,7 @@ WITH outcomes AS (
   JOIN bounds.offsets AS o ON t.topic = o.topic AND t.partition = o.partition
   WHERE t."offset" >= o.from_offset
 ),
+-- Nearly all records have their outcome, which the bits of a chunk show.
 faulty AS (
   SELECT topic, partition, chunk
   FROM (FROM checked.bronze_chunks WHERE is_trade) AS b
