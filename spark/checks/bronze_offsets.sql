@@ -16,7 +16,7 @@ WITH faulty AS (
   GROUP BY c.topic, c.partition
   HAVING sum(c.records) <> max(c.last_offset) - min(c.first_offset) + 1
     OR sum(bit_count(c.bits)) <> sum(c.records)
-    OR max(c.last_offset) + 1 <> any_value(o.next_offset)
+    OR max(c.last_offset) <> any_value(o.next_offset) - 1
 ),
 records AS (
   SELECT topic, partition, "offset"

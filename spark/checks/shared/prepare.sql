@@ -62,9 +62,9 @@ SELECT topic, partition, "offset", false FROM checked.bronze_dead_letters;
 
 -- Which offsets there are, 64 at a time, a bit for each: what is whole shows by counting, and nothing
 -- needs to be sorted.
-CREATE MACRO chunk_of(number) AS number // 64;
+CREATE MACRO chunk_of(number) AS number >> 6;
 
-CREATE MACRO bit_of(number) AS 1::UBIGINT << (number % 64)::UBIGINT;
+CREATE MACRO bit_of(number) AS 1::UBIGINT << (number & 63)::UBIGINT;
 
 CREATE TABLE checked.bronze_chunks AS
 SELECT
@@ -145,7 +145,10 @@ FROM (
 FULL JOIN (
   SELECT * FROM silver.trades WHERE timestamp >= getvariable('silver_since') - INTERVAL 1 DAY
 ) AS s ON g.message_id = s.message_id
-WHERE NOT coalesce(
+-- Of the day before, one of both may be kept no longer.
+WHERE (
+  g.timestamp >= getvariable('silver_since') OR s.timestamp >= getvariable('silver_since')
+) AND NOT coalesce(
   g.exchange = s.exchange AND g.symbol = s.symbol AND g.native_symbol = s.native_symbol
   AND g.base_asset = s.base_asset AND g.quote_asset = s.quote_asset
   AND g.trade_id = s.trade_id AND g.side = s.side AND g.price = s.price
@@ -186,7 +189,7 @@ trades AS (
     -- In the order of time, and of ids at the same time.
     {
       timestamp: timestamp, id: try_cast(trade_id AS HUGEINT),
-      trade_id: trade_id, price: price, symbol: symbol
+      price: price, trade_id: trade_id, symbol: symbol
     } AS trade
   FROM once
 )
