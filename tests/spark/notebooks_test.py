@@ -95,6 +95,9 @@ def test_every_notebook_is_text_and_has_a_pair_that_is_not_stored() -> None:
         notebook = jupytext.read(NOTEBOOKS / f"{name}.py")
         nbformat.validate(notebook)
         assert notebook.metadata["jupytext"]["formats"] == "ipynb,py:percent"
+        # Opening and saving it changes no line that is stored.
+        text = (NOTEBOOKS / f"{name}.py").read_text()
+        assert jupytext.writes(notebook, fmt="py:percent") == text
         assert len(notebook.cells) > 2
     assert "*.ipynb" in (ROOT / ".gitignore").read_text().splitlines()
 
