@@ -14,7 +14,7 @@ import { killAtBoundaries, killAtRandom, recoverExactly } from "./lake_kills.ts"
 import { type LakeRig, startLakeRig } from "./lake_rig.ts";
 
 const seed = Number(process.env.LAKE_SEED ?? Date.now() % 1_000_000);
-const kills = Number(process.env.LAKE_KILLS ?? "2");
+const kills = Number(process.env.LAKE_KILLS ?? "3");
 const folder = temporaryFolder();
 const random = createRandom(seed);
 const test_ms = 900_000;

@@ -22,6 +22,7 @@ function text(units: bigint): string {
   return `${digits.slice(0, -18)}.${digits.slice(-18)}`;
 }
 
+/** The same as SQL. */
 function sql(units: bigint): string {
   return `'${text(units)}'::DECIMAL(38,18)`;
 }
